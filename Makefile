@@ -1,0 +1,55 @@
+# Each target works from a fresh clone and is quick the second time.
+SHELL := /bin/sh
+.SHELLFLAGS := -euc
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
+
+.PHONY: install install-dev run migrate test check bench clients lock
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/installed ## what the gateway needs, into .venv
+
+install-dev: $(VENV)/installed-dev
+
+run: install ## start the gateway on http://localhost:20128
+	@$(BIN)/python -m omniroute prepare
+	@exec $(BIN)/gunicorn -c gunicorn.conf.py wsgi:app
+
+migrate: install ## bring the database to this release's schema
+	@$(BIN)/python -m omniroute migrate
+
+test: install-dev ## all tests, against real servers and a real browser
+	@scripts/test-needs
+	@exec $(BIN)/python -m pytest $(PYTEST)
+
+check: install-dev ## formatting, lint, types, house rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+bench: install-dev ## speed, as ratios to a bare relay; figures into bench/results/
+	@exec $(BIN)/python -m bench.run $(BENCH)
+
+clients: install-dev ## Claude Code, from npm, through a gateway of its own
+	@exec $(BIN)/python -m tests.clients.run $(CLIENTS)
+
+lock: install-dev ## compile requirements.txt and requirements-dev.txt anew
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements-dev.in -o requirements-dev.txt
+
+$(VENV)/bin/python:
+	@scripts/make-venv $(PYTHON) $(VENV)
+
+$(VENV)/installed: requirements.txt | $(VENV)/bin/python
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
+	@$(PIP) -r requirements-dev.txt
+	@touch $@

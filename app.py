@@ -1,0 +1,99 @@
+"""The composition root: the one place where all layers meet."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from omniroute import dashboard, manage
+from omniroute.accounts.operations import Accounts
+from omniroute.address_guard import AddressGuard
+from omniroute.api.blueprint import OnceV1
+from omniroute.api.blueprint import blueprint as api_blueprint
+from omniroute.api.outgoing import problem_writer
+from omniroute.clock import Clock
+from omniroute.connections.models import ModelList
+from omniroute.connections.nodes import Nodes
+from omniroute.connections.operations import Connections
+from omniroute.edge.install import install
+from omniroute.edge.sockets import ClientSockets
+from omniroute.http import Transport
+from omniroute.keys.operations import Keys
+from omniroute.logs import configure_logs
+from omniroute.models.db import Database
+from omniroute.preferences.operations import Preferences
+from omniroute.providers import catalog as catalogs
+from omniroute.relay.consequences import Consequences
+from omniroute.relay.explain import Explain
+from omniroute.relay.ledger import Ledger
+from omniroute.relay.probe import Probe
+from omniroute.relay.service import Live, Relay, Times
+from omniroute.security.audit import AuditLog
+from omniroute.security.sessions import Sessions
+from omniroute.security.throttle import LoginThrottle
+from omniroute.security.vault import Vault
+from omniroute.services import Services
+from omniroute.settings import Settings
+from omniroute.state.configuration import ConfigurationStore
+from omniroute.state.health import HealthBoard
+from omniroute.usage.log_queue import LogQueue
+from omniroute.usage.logs import LogReports
+
+
+def create_app(settings: Settings | None = None, clock: Clock | None = None) -> Flask:
+    """The WSGI program. Raises SettingError, BadCatalog."""
+    settings, clock = settings or Settings.from_env(), clock or Clock()
+    configure_logs(settings.log_level)
+    app = Flask(__name__)
+    services = make_services(settings, clock)
+    app.extensions["omniroute"] = services
+    install(app, services, client_problem=problem_writer(services.ledger), page_problem=dashboard.page_problem)
+    app.register_blueprint(api_blueprint(services))
+    app.register_blueprint(manage.blueprint(services))
+    app.register_blueprint(dashboard.blueprint(services))
+    app.wsgi_app = sockets = ClientSockets(OnceV1(app.wsgi_app))  # type: ignore[method-assign]
+    app.extensions["omniroute_sockets"] = sockets
+    return app
+
+
+def make_services(settings: Settings, clock: Clock) -> Services:
+    """Every collaborator, each made once and given to those that need it."""
+    catalog = catalogs.load()
+    database = Database(settings.sqlalchemy_url)
+    vault = Vault(settings.storage_encryption_keys)
+    configuration = ConfigurationStore(database, catalog, vault, settings, clock)
+    connections = Connections(database, configuration, catalog, vault, settings, clock)
+    transport = Transport(AddressGuard.from_settings(settings), settings.connect_seconds)
+    board = HealthBoard()
+    probe = Probe(catalog, transport, configuration, connections, connections.credential, board, clock)
+    ledger = Ledger(LogQueue(database), clock)
+    relay = Relay(
+        catalog=catalog,
+        transport=transport,
+        look=configuration.current,
+        credential=connections.credential,
+        board=board,
+        ledger=ledger,
+        consequences=Consequences(board, connections, clock, probe.test),
+        clock=clock,
+        times=Times(settings.first_event_seconds, settings.idle_seconds, settings.answer_seconds, settings.heartbeat_seconds),
+        live=Live(),
+    )
+    return Services(
+        settings=settings,
+        clock=clock,
+        catalog=catalog,
+        database=database,
+        configuration=configuration,
+        accounts=Accounts(database, Sessions(database, clock), LoginThrottle(database, clock), settings, clock),
+        keys=Keys(database, configuration, clock),
+        nodes=Nodes(database, configuration, catalog, vault, settings, clock),
+        connections=connections,
+        models=ModelList(database, configuration, catalog, clock),
+        preferences=Preferences(database, configuration, clock),
+        audit=AuditLog(database),
+        logs=LogReports(database),
+        ledger=ledger,
+        relay=relay,
+        probe=probe,
+        explain=Explain(configuration, board, clock),
+    )

@@ -1,0 +1,152 @@
+"""What is measured, and what is asked of it: the product's numbers as data."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Shot = dict[str, Any]  # what bench/load.py printed, and memory_mb where it was watched
+Round = dict[str, Shot]  # one run: subject -> what was seen
+AT_ONCE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the table: a value of each round, put together over the rounds, against its target."""
+
+    title: str
+    value: Callable[[Round], float]
+    target: float
+    sense: str  # "at least" or "at most"
+    unit: str = ""
+    together: Callable[[list[float]], float] = statistics.median
+
+    def met(self, value: float) -> bool:
+        return value >= self.target if self.sense == "at least" else value <= self.target
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One load, put on each subject in turn. `upstream` is the fast or the paced one; `model` is the gateway's name for it."""
+
+    name: str
+    subjects: tuple[str, ...]
+    model: str
+    path: str
+    options: tuple[str, ...]
+    count: int
+    short_count: int
+    checks: tuple[Check, ...]
+    upstream: str = "fast"
+    at_once: int = AT_ONCE
+
+
+def of_bare(figure: str) -> Callable[[Round], float]:
+    """The gateway's figure as a share of the bare relay's in the same round."""
+    return lambda seen: float(seen["gateway"][figure]) / float(seen["bare"][figure])
+
+
+def of_direct(figure: str) -> Callable[[Round], float]:
+    return lambda seen: float(seen["gateway"][figure]) / float(seen["direct"][figure])
+
+
+def of_gateway(figure: str) -> Callable[[Round], float]:
+    return lambda seen: float(seen["gateway"][figure])
+
+
+def added_beyond_bare(seen: Round) -> float:
+    """Both add to the upstream's own time: what the gateway adds less what the bare relay adds, in ms."""
+    own = float(seen["direct"]["p50_ms"])
+    return (float(seen["gateway"]["p50_ms"]) - own) - (float(seen["bare"]["p50_ms"]) - own)
+
+
+def plain(name: str, model: str, path: str, *options: str) -> Measurement:
+    title = f"{name}: not streamed, {AT_ONCE} at once, requests/s of the bare relay's"
+    check = Check(title, of_bare("rps"), 0.63, "at least")
+    return Measurement(name, ("gateway", "bare"), model, path, options, 3000, 200, (check,))
+
+
+def single(name: str, model: str, path: str, *options: str) -> Measurement:
+    check = Check(f"{name}: one at a time, p50 added beyond the bare relay's", added_beyond_bare, 0.8, "at most", "ms")
+    return Measurement(name, ("gateway", "bare", "direct"), model, path, options, 600, 50, (check,), at_once=1)
+
+
+def streamed(name: str, model: str, path: str, target: float, *options: str) -> Measurement:
+    title = f"{name}: streamed, {AT_ONCE} at once, events/s of the bare relay's"
+    check = Check(title, of_bare("events_per_s"), target, "at least")
+    return Measurement(name, ("gateway", "bare"), model, path, ("--stream", *options), 1000, 64, (check,))
+
+
+CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
+ANTHROPIC = ("--api", "anthropic")
+PACED_EVENTS, PACED_SECONDS, SPREAD = 100, 0.05, 2.0
+
+PACED = Measurement(
+    name="paced",
+    subjects=("gateway", "bare", "direct"),
+    model="paced/bench-model",
+    path=CHAT,
+    options=("--stream", "--spread", str(SPREAD)),
+    count=500,
+    short_count=40,
+    upstream="paced",
+    at_once=500,
+    checks=(
+        Check("paced: streams lost, all runs together", of_gateway("lost"), 0, "at most", together=sum),
+        Check("paced: whole time, of the upstream's own", of_direct("seconds"), 1.25, "at most"),
+        Check("paced: first content p99", of_gateway("first_p99_ms"), 400, "at most", "ms"),
+        Check("paced: memory of the larger worker, all streams open", of_gateway("memory_mb"), 110, "at most", "MB"),
+    ),
+)
+
+MEASUREMENTS = {
+    each.name: each
+    for each in (
+        plain("plain-chat", "chat/bench-model", CHAT),
+        plain("plain-messages", "messages/bench-model", MESSAGES, *ANTHROPIC),
+        single("single-chat", "chat/bench-model", CHAT),
+        single("single-messages", "messages/bench-model", MESSAGES, *ANTHROPIC),
+        streamed("stream-chat", "chat/bench-model", CHAT, 0.6),
+        streamed("stream-messages", "messages/bench-model", MESSAGES, 0.6, *ANTHROPIC),
+        streamed("stream-translated", "messages/bench-model", CHAT, 0.5),
+        PACED,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    measurement: str
+    title: str
+    value: float
+    target: float
+    sense: str
+    unit: str
+    passed: bool
+    note: str = ""
+
+
+def judge(measurement: Measurement, rounds: Sequence[Round]) -> list[Outcome]:
+    """Each check's figure over the rounds. A load that lost anything, or saw other events than its peers, does not pass."""
+    note = trouble(rounds)
+    outcomes = []
+    for check in measurement.checks:
+        value = check.together([check.value(each) for each in rounds])
+        passed = check.met(value) and not note
+        outcomes.append(
+            Outcome(measurement.name, check.title, round(value, 3), check.target, check.sense, check.unit, passed, note)
+        )
+    return outcomes
+
+
+def trouble(rounds: Sequence[Round]) -> str:
+    """Why these figures can't be trusted, or "": lost requests, or streams of different lengths."""
+    lost = {subject: sum(each[subject]["lost"] for each in rounds) for subject in rounds[0]}
+    if any(lost.values()):
+        return "lost " + ", ".join(f"{count} by {subject}" for subject, count in lost.items() if count)
+    if any(shot.get("memory_mb") == 0 for each in rounds for shot in each.values()):
+        return "the streams were never all open at once"
+    lengths = {tuple(shot["events_per_stream"]) for each in rounds for shot in each.values() if "events_per_stream" in shot}
+    return f"streams of different lengths: {sorted(lengths)}" if len(lengths) > 1 else ""

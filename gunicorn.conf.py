@@ -1,0 +1,97 @@
+"""gunicorn: gevent workers, bound where the settings say, and an orderly end.
+
+Nothing is imported before the patch that is not ours: gevent must come first.
+"""
+
+# ruff: noqa: E402
+from gevent import monkey
+
+monkey.patch_all()
+
+import resource
+from typing import Any
+
+import gevent
+
+from omniroute.errors import SettingError
+from omniroute.settings import Settings, is_loopback
+
+try:
+    settings = Settings.from_env()
+except SettingError as exc:
+    raise SystemExit(f"omniroute: {exc}") from None
+
+# Each stream holds two sockets, so a thousand streams need more files than the usual 1,024.
+_, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
+
+bind = [f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"]
+worker_class = "gevent"
+workers = settings.web_concurrency
+worker_connections = 1000
+timeout = 60  # a heartbeat of the loop, no limit on requests
+graceful_timeout = 28  # Heroku kills at 30 s
+keepalive = 75
+backlog = 2048
+limit_request_field_size = 16384  # long lists of betas
+limit_request_fields = 120
+control_socket_disable = True
+forwarded_allow_ips = ""  # PROXY_HOPS decides, in omniroute/edge/hosts.py
+proc_name = "omniroute"
+loglevel = settings.log_level.lower()
+accesslog = None
+
+END_STREAMS_AFTER = settings.drain_seconds
+
+
+def when_ready(server: Any) -> None:
+    """A bind from the command line that the settings do not know of would open what they think is closed."""
+    for listener in server.LISTENERS:
+        address = listener.sock.getsockname()
+        if settings.loopback and isinstance(address, tuple) and not is_loopback(address[0]):
+            server.log.error("omniroute: bound to %s while HOST is %s; set HOST instead of --bind", address[0], settings.host)
+            raise SystemExit(1)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start what runs beside the requests of this worker."""
+    services = worker.wsgi.extensions["omniroute"]
+    gevent.spawn(_watch_configuration, services)
+    gevent.spawn(_watch_for_end, worker, services)
+    if worker.age == 1:
+        _announce(services)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Write what is left of the log."""
+    if worker.wsgi is not None:
+        services = worker.wsgi.extensions["omniroute"]
+        services.ledger.drain()
+        services.database.close()
+
+
+def _announce(services: Any) -> None:
+    where = settings.public_url or f"http://{'localhost' if settings.loopback else settings.host}:{settings.port}"
+    print(f"OmniRoute is ready at {where}", flush=True)
+    token = services.accounts.setup_token()
+    if token is not None:
+        print(f"No admin yet. Open this link once to set the password: {where}/setup?token={token}", flush=True)
+    if settings.require_api_key == "false" and not settings.loopback:
+        print("WARNING: REQUIRE_API_KEY=false on a public address: anybody who reaches it spends your credit.", flush=True)
+
+
+def _watch_configuration(services: Any) -> None:
+    """Edits made on other machines; those on this one are seen at once."""
+    while True:
+        gevent.sleep(0.5)
+        services.configuration.poll()
+
+
+def _watch_for_end(worker: Any, services: Any) -> None:
+    """SIGTERM: take nothing new, let streams finish, and end what is left while there is time to say so."""
+    while worker.alive:
+        gevent.sleep(0.2)
+    services.relay.stop_taking()
+    worker.wsgi.extensions["omniroute_sockets"].close_idle()
+    gevent.sleep(END_STREAMS_AFTER)
+    services.relay.end_streams()

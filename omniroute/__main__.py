@@ -1,0 +1,7 @@
+"""`python -m omniroute`."""
+
+from __future__ import annotations
+
+from omniroute.cli import main
+
+main()

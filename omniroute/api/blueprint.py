@@ -1,0 +1,72 @@
+"""The client endpoints: `/v1/...` and what clients ask for beside it. Parse, relay, render; no decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Blueprint, Response, g, request
+
+from omniroute.api import listing
+from omniroute.api.incoming import client_line, read_ask
+from omniroute.api.outgoing import respond
+from omniroute.edge import current
+from omniroute.errors import NotFound, UpgradeRequired
+from omniroute.services import Services
+
+
+def blueprint(services: Services) -> Blueprint:
+    """Routes and their tiers stand in edge/tiers.py."""
+    bp = Blueprint("api", __name__)
+    relay, clock = services.relay, services.clock
+
+    def relayed(format: str, *, counting: bool = False) -> Response:
+        ask = read_ask(request, format, clock, counting=counting)
+        g.relayed = True
+        return respond(relay.answer(ask, client_line(request)))
+
+    @bp.post("/v1/chat/completions")
+    def chat_completions() -> Response:
+        return relayed("openai_chat")
+
+    @bp.post("/v1/messages")
+    def messages() -> Response:
+        return relayed("anthropic_messages")
+
+    @bp.post("/v1/messages/count_tokens")
+    def count_tokens() -> Response:
+        return relayed("anthropic_messages", counting=True)
+
+    @bp.get("/v1/models")
+    def models() -> Response:
+        return listing.models(request, services.configuration.current(), current.caller().key)
+
+    @bp.get("/v1/models/<path:model_id>")
+    def model(model_id: str) -> Response:
+        return listing.model(request, services.configuration.current(), current.caller().key, model_id)
+
+    @bp.get("/v1/responses")
+    def responses_socket() -> Response:
+        # Codex asks for a WebSocket here first; 426 sends it to HTTP at once, any other status after seven tries.
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            raise UpgradeRequired("Responses are not served over a WebSocket.")
+        raise NotFound("GET /v1/responses lists nothing.")
+
+    @bp.route("/", methods=["HEAD"], provide_automatic_options=False)
+    def preflight() -> Response:
+        """Claude Code asks this before its first message; any answer will do, but at once."""
+        return Response(status=200)
+
+    return bp
+
+
+class OnceV1:
+    """WSGI: `/v1/v1/...` is `/v1/...`. A base URL with `/v1` in a client that adds its own is a common slip."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"].startswith("/v1/v1"):
+            environ["PATH_INFO"] = environ["PATH_INFO"][3:]
+        return self._app(environ, start_response)

@@ -1,0 +1,67 @@
+"""Replies and errors of the client endpoints as Flask responses, errors in the caller's own format."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from flask import Request, Response, g
+from werkzeug.wrappers import Response as AnyResponse
+
+from omniroute.edge import current
+from omniroute.errors import Problem
+from omniroute.formats import FORMATS
+from omniroute.relay.ask import Reply
+from omniroute.relay.ledger import Ledger
+
+# By the path's beginning: which format a caller there reads. Others read OpenAI's.
+READS = {"/v1/messages": "anthropic_messages"}
+
+
+def respond(reply: Reply) -> Response:
+    """`close` runs when the server is done with the response, also when the client has left it unread."""
+    response = Response(reply.body, reply.status, direct_passthrough=not isinstance(reply.body, bytes))
+    for name, value in reply.headers.items():
+        response.headers[name] = value
+    if reply.closers:
+        response.call_on_close(reply.close)
+    return response
+
+
+def format_of(request: Request) -> str:
+    """The format that the caller of this path reads errors in."""
+    for start, format in READS.items():
+        if request.path.startswith(start):
+            return format
+    return "anthropic_messages" if "anthropic-version" in request.headers else "openai_chat"
+
+
+def problem_writer(ledger: Ledger) -> Any:
+    """For `edge.problems`: writes the error, and the log row of a request that the relay never saw."""
+
+    def write(problem: Problem, request: Request) -> AnyResponse:
+        if not g.get("relayed") and request.method == "POST":
+            ledger.refused(_row(problem, request))
+        body = FORMATS[format_of(request)].render_error(problem)
+        return Response(orjson.dumps(body), problem.status, mimetype="application/json")
+
+    return write
+
+
+def _row(problem: Problem, request: Request) -> dict[str, Any]:
+    caller = g.get("caller")
+    key = caller.key if caller is not None else None
+    return {
+        "id": current.request_id(),
+        "method": request.method,
+        "path": request.path[:300],
+        "endpoint": str(request.url_rule or ""),
+        "format": format_of(request),
+        "key_id": key.id if key else None,
+        "key_name": key.name if key else None,
+        "status": problem.status,
+        "kind": problem.kind,
+        "message": problem.message,
+        "remedy": problem.remedy,
+        "client": request.headers.get("User-Agent", "")[:200],
+    }

@@ -1,0 +1,160 @@
+"""The command line: `python -m omniroute <verb>`, and the same verbs as `flask --app app omniroute <verb>`.
+
+Exit code 1 when something went wrong, 2 when the command or a setting is; one line says what. Most imports stand in the
+functions: `prepare` runs before every start and is to be quick when there is nothing to do.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from omniroute.clock import Clock
+from omniroute.errors import OmniRouteError, SettingError
+from omniroute.models.glance import glance
+from omniroute.models.schema import HEAD
+from omniroute.security.vault import Vault
+from omniroute.settings import Settings
+
+if TYPE_CHECKING:
+    from omniroute.accounts.operations import Accounts
+    from omniroute.models.db import Database
+
+
+class _WrongSetting(click.ClickException):
+    exit_code = 2
+
+
+class _Verbs(click.Group):
+    """Turns our errors into click's, which prints one line and leaves with a code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OmniRouteError as exc:
+            raise (_WrongSetting if isinstance(exc, SettingError) else click.ClickException)(str(exc)) from exc
+
+
+@click.group("omniroute", cls=_Verbs)
+def commands() -> None:
+    """Prepare and look after a gateway. Settings come from the environment and .env."""
+
+
+@commands.command()
+def prepare() -> None:
+    """Make everything ready for a start: secrets, tables, the first admin."""
+    settings = Settings.from_env()
+    seen = glance(settings.sqlalchemy_url)
+    if seen is not None and seen.revision == HEAD and seen.has_admin:
+        Vault(settings.storage_encryption_keys).check(seen.sealed)
+        return
+    from omniroute.connections.storage_key import check_storage_key
+
+    if seen is None or seen.revision != HEAD:
+        _migrate(settings)
+    database = _database(settings)
+    check_storage_key(database, Vault(settings.storage_encryption_keys))
+    accounts = _accounts(settings, database)
+    if accounts.ensure_initial_password():
+        click.echo("The dashboard's password is INITIAL_PASSWORD.")
+    if link := _setup_link(settings, accounts):
+        click.echo(f"Set the dashboard's password here, once: {link}")
+
+
+@commands.command()
+def migrate() -> None:
+    """Bring the tables to this version. Safe to run anywhere, any number of times."""
+    _migrate(Settings.from_env())
+
+
+@commands.command("setup-link")
+def setup_link() -> None:
+    """Print the one-time link again that sets the dashboard's password."""
+    settings = Settings.from_env()
+    link = _setup_link(settings, _accounts(settings, _database(settings)))
+    click.echo(link or "The gateway is set up already; 'reset-password' sets a new password.")
+
+
+@commands.command("reset-password")
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read the new password from standard input instead of asking.")
+def reset_password(from_stdin: bool) -> None:
+    """Set a new password for the dashboard; ends all sessions."""
+    from omniroute.security.audit import CLI
+
+    settings = Settings.from_env()
+    accounts = _accounts(settings, _database(settings))
+    if from_stdin:
+        new = sys.stdin.readline().rstrip("\n")
+    else:
+        new = click.prompt("New password", hide_input=True, confirmation_prompt=True)
+    accounts.reset_password(new, CLI)
+    click.echo("The password is set. All sessions have ended.")
+
+
+@commands.command("revoke-sessions")
+def revoke_sessions() -> None:
+    """End all sessions of the dashboard."""
+    from omniroute.security.audit import CLI
+
+    settings = Settings.from_env()
+    click.echo(f"{_accounts(settings, _database(settings)).revoke_all(CLI)} sessions ended.")
+
+
+@commands.command("rotate-storage-key")
+def rotate_storage_key() -> None:
+    """Seal all stored API keys with the first key of STORAGE_ENCRYPTION_KEY.
+
+    To change the key: put the new one before the old one with a comma between, restart, run this, then take the old one out.
+    """
+    from omniroute.connections import storage_key
+    from omniroute.providers import catalog
+    from omniroute.security.audit import CLI
+    from omniroute.state.configuration import ConfigurationStore
+
+    settings, clock = Settings.from_env(), Clock()
+    vault = Vault(settings.storage_encryption_keys)
+    store = ConfigurationStore(_database(settings), catalog.load(), vault, settings, clock)
+    click.echo(f"{storage_key.rotate_storage_key(store, vault, clock, CLI)} stored secrets sealed anew.")
+
+
+def main() -> None:
+    commands(prog_name="python -m omniroute")
+
+
+def _migrate(settings: Settings) -> None:
+    from omniroute.models import migration
+
+    done = migration.migrate(settings.sqlalchemy_url)
+    if done.backup:
+        click.echo(f"The database as it was is kept in {done.backup}.")
+    if done.before != "current":
+        click.echo("The database is ready." if done.before == "absent" else "The database is brought to this version.")
+
+
+def _database(settings: Settings) -> Database:
+    from omniroute.models.db import Database
+    from omniroute.models.migration import SchemaError
+
+    database = Database(settings.sqlalchemy_url)
+    if (state := database.schema()) != "current":
+        raise SchemaError(f"the database's tables are {state}: run 'python -m omniroute prepare' first")
+    return database
+
+
+def _accounts(settings: Settings, database: Database) -> Accounts:
+    from omniroute.accounts.operations import Accounts
+    from omniroute.security.sessions import Sessions
+    from omniroute.security.throttle import LoginThrottle
+
+    clock = Clock()
+    return Accounts(database, Sessions(database, clock), LoginThrottle(database, clock), settings, clock)
+
+
+def _setup_link(settings: Settings, accounts: Accounts) -> str | None:
+    token = accounts.setup_token()
+    if token is None:
+        return None
+    here = "localhost" if settings.loopback or settings.host in ("0.0.0.0", "::", "[::]", "") else settings.host
+    return f"{settings.public_url or f'http://{here}:{settings.port}'}/setup?token={token}"

@@ -1,0 +1,30 @@
+"""Time and chance: the seam that tests replace."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+
+
+class Clock:
+    """The real one. Tests pass an object with the same methods."""
+
+    def now(self) -> float:
+        """Seconds since 1970, for stored times and cooldowns."""
+        return time.time()
+
+    def tick(self) -> float:
+        """Seconds on a line that never steps back, for durations."""
+        return time.perf_counter()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def new_id(self) -> str:
+        """A random UUID."""
+        return str(uuid.uuid4())
+
+    def token(self, size: int = 32) -> str:
+        """`size` random bytes as URL-safe text."""
+        return secrets.token_urlsafe(size)

@@ -1,0 +1,377 @@
+"""Connections: credentials at a provider or node. The verbs that change them, and what a Test makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from omniroute.clock import Clock
+from omniroute.connections.credentials import Credentials, Secret
+from omniroute.connections.prefixes import claim_for_native
+from omniroute.errors import Conflict, FeatureOff, Invalid, Missing, OperationError
+from omniroute.given import Given
+from omniroute.models.db import Database, DatabaseAway
+from omniroute.models.upstreams import ConnectionRow, NodeRow
+from omniroute.providers.catalog import Catalog, Provider
+from omniroute.providers.nodes import as_provider, is_cc
+from omniroute.routing.configuration import Connection
+from omniroute.routing.verdict import Verdict
+from omniroute.security.audit import SYSTEM, Actor, record
+from omniroute.security.redaction import MASK, redact
+from omniroute.security.vault import Vault
+from omniroute.settings import Settings
+from omniroute.state.configuration import ConfigurationStore
+from omniroute.state.rows import node_value
+
+LABELS = {
+    "provider": "Provider",
+    "name": "Name",
+    "api_key": "API key",
+    "priority": "Priority",
+    "max_concurrent": "Requests at once",
+    "is_active": "Active",
+    "fields": "Fields",
+}
+STATUSES = ("untested", "active", "error", "banned")
+# The verdicts that set a terminal status (design of routing: nothing else does, and time never heals it).
+TERMINAL = {"upstream_auth_error": "error", "relay_client_rejected": "error", "account_banned": "banned"}
+UNTESTED: dict[str, Any] = {
+    "test_status": "untested",
+    "status_reason": None,
+    "status_at": None,
+    "succeeded": False,
+    "last_test": None,
+    "last_tested_at": None,
+}
+MOST_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionView:
+    """`prefix` is what is typed and shown for its provider. `key_hint` is like "sk-...1234". Times are seconds since 1970.
+
+    `last_test` is a verdict as the API gives it, without the model list. Secret `fields` are shown as "***".
+    """
+
+    id: str
+    provider_id: str
+    provider_name: str
+    prefix: str
+    name: str
+    key_hint: str
+    has_key: bool
+    priority: int
+    max_concurrent: int | None
+    is_active: bool
+    test_status: str
+    status_reason: str | None
+    status_at: float | None
+    succeeded: bool
+    last_test: dict[str, Any] | None
+    last_tested_at: float | None
+    fields: dict[str, str]
+    created_at: float
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """`line` counts from 1. The message never repeats what the line held."""
+
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    created: tuple[ConnectionView, ...]
+    refused: tuple[Refusal, ...]
+
+
+class Connections:
+    def __init__(
+        self, database: Database, store: ConfigurationStore, catalog: Catalog, vault: Vault, settings: Settings, clock: Clock
+    ) -> None:
+        self._database, self._store, self._catalog, self._vault, self._clock = database, store, catalog, vault, clock
+        self._cc_on = settings.enable_cc_compatible_provider
+        self._credentials = Credentials(vault, settings.secret_key)
+        self._noting: set[str] = set()
+
+    def list(self, provider: str | None = None) -> tuple[ConnectionView, ...]:
+        """Of one provider or node id, or all; by provider and priority."""
+        query = sa.select(ConnectionRow).order_by(
+            ConnectionRow.provider_id, ConnectionRow.priority, ConnectionRow.created_at, ConnectionRow.id
+        )
+        if provider is not None:
+            query = query.where(ConnectionRow.provider_id == provider)
+        with self._database.unit_of_work() as session:
+            providers = self._providers(session)
+            return tuple(_view(row, providers.get(row.provider_id)) for row in session.scalars(query))
+
+    def get(self, connection_id: str) -> ConnectionView:
+        """Raises Missing."""
+        with self._database.unit_of_work() as session:
+            return self._shown(session, _found(session, connection_id))
+
+    def create(self, given: Mapping[str, Any], by: Actor) -> ConnectionView:
+        """Raises Invalid, Missing for an unknown provider, FeatureOff for a Claude Code node without its flag.
+
+        Raises Conflict when a node owns the native provider's name, or the provider has this very key already.
+        """
+        read = Given(given, LABELS)
+        name = read.text("provider", needed=True)
+        read.check()
+
+        def work(session: Session) -> ConnectionView:
+            provider = self._provider(session, name)
+            if provider.kind == "native":
+                claim_for_native(session, provider)
+            columns = self._columns(read, provider, None)
+            self._refuse_known_key(session, provider, columns["key_digest"], None)
+            now = self._clock.now()
+            columns["name"] = columns["name"] or _next_name(session, provider)
+            row = ConnectionRow(
+                id=self._clock.new_id(), provider_id=provider.id, created_at=now, updated_at=now, **UNTESTED, **columns
+            )
+            session.add(row)
+            record(session, now, by, "connection.create", f"connection:{row.id}", after=_audited(row))
+            return _view(row, provider)
+
+        return self._store.change(work)
+
+    def create_many(self, provider: str, api_keys: Sequence[str], by: Actor) -> Bulk:
+        """One connection a key; blank lines are passed over, and a bad one holds up no other. Raises Invalid, Missing."""
+        if len(api_keys) > MOST_AT_ONCE:
+            raise Invalid(f"At most {MOST_AT_ONCE} keys at once.", {"api_keys": f"At most {MOST_AT_ONCE} keys at once."})
+        created, refused = [], []
+        for line, key in enumerate(api_keys, 1):
+            if not key.strip():
+                continue
+            try:
+                created.append(self.create({"provider": provider, "api_key": key}, by))
+            except (Missing, FeatureOff, DatabaseAway):
+                raise
+            except OperationError as exc:
+                if "provider" in exc.fields:
+                    raise
+                refused.append(Refusal(line, exc.message))
+        return Bulk(tuple(created), tuple(refused))
+
+    def update(self, connection_id: str, given: Mapping[str, Any], by: Actor) -> ConnectionView:
+        """Change what is given; an API key left blank is kept. A new one sends the connection back to `untested`.
+
+        Raises Invalid, Missing, Conflict.
+        """
+        read = Given(given, LABELS)
+
+        def work(session: Session) -> ConnectionView:
+            row = _found(session, connection_id)
+            provider = self._providers(session).get(row.provider_id)
+            if provider is None:
+                raise Conflict(f"The provider {row.provider_id!r} of this connection is gone; it can only be deleted.")
+            if "provider" in read and read["provider"] != row.provider_id:
+                read.refuse("provider", "can't be changed; make a new connection instead")
+            before, digest = _audited(row), row.key_digest
+            columns = self._columns(read, provider, row)
+            columns["name"] = columns["name"] or row.name
+            if columns["key_digest"] != digest:
+                self._refuse_known_key(session, provider, columns["key_digest"], row.id)
+                columns |= UNTESTED
+            for name, value in columns.items():
+                setattr(row, name, value)
+            row.updated_at = self._clock.now()
+            record(session, row.updated_at, by, "connection.update", f"connection:{row.id}", before, _audited(row))
+            return _view(row, provider)
+
+        return self._store.change(work)
+
+    def delete(self, connection_id: str, by: Actor) -> None:
+        """Raises Missing."""
+
+        def work(session: Session) -> None:
+            row = _found(session, connection_id)
+            record(session, self._clock.now(), by, "connection.delete", f"connection:{row.id}", before=_audited(row))
+            session.delete(row)
+
+        self._store.change(work)
+
+    def record_test(self, connection_id: str, verdict: Verdict, by: Actor = SYSTEM, tested: str | None = None) -> ConnectionView:
+        """Keep the verdict. A valid one makes the connection `active`; a refused key or client sets it to `error`.
+
+        Trouble that says nothing about the key (5xx, network, rate limits) changes only `last_test`. `tested` is the sealed
+        key that was tried: if there is another one by now, nothing is kept. Raises Missing.
+        """
+        told = {name: value for name, value in verdict.as_dict().items() if name != "models"}
+        status = "active" if verdict.valid else TERMINAL.get(verdict.diagnosis.type)
+        answered = verdict.valid and verdict.status_code is not None and 200 <= verdict.status_code < 300
+
+        def work(session: Session) -> ConnectionView:
+            row = _found(session, connection_id)
+            if tested is None or tested == row.sealed:
+                now = self._clock.now()
+                row.last_test, row.last_tested_at = told | {"at": now}, now
+                row.succeeded = row.succeeded or answered
+                if status is not None:
+                    _set_status(session, row, status, None if verdict.valid else _reason(verdict), by, now)
+            return self._shown(session, row)
+
+        return self._store.change(work)
+
+    def record_success(self, connection_id: str) -> None:
+        """Note that the connection has answered a real request. Costs nothing when that is known already."""
+        known = self._store.current().connection(connection_id)
+        if known is None or (known.succeeded and known.test_status != "untested") or connection_id in self._noting:
+            return
+
+        def work(session: Session) -> None:
+            row = session.get(ConnectionRow, connection_id)
+            if row is not None:
+                row.succeeded = True
+                if row.test_status == "untested":
+                    _set_status(session, row, "active", None, SYSTEM, self._clock.now())
+
+        self._noting.add(connection_id)
+        try:
+            self._store.change(work)
+        finally:
+            self._noting.discard(connection_id)
+
+    def mark(self, connection_id: str, test_status: str, reason: str | None, by: Actor = SYSTEM) -> ConnectionView:
+        """Set the status by hand or from traffic: untested, active, error or banned. Raises Invalid, Missing."""
+        if test_status not in STATUSES:
+            raise Invalid(
+                f"Status must be one of {', '.join(STATUSES)}.", {"test_status": f"must be one of {', '.join(STATUSES)}"}
+            )
+
+        def work(session: Session) -> ConnectionView:
+            row = _found(session, connection_id)
+            _set_status(session, row, test_status, reason, by, self._clock.now())
+            return self._shown(session, row)
+
+        return self._store.change(work)
+
+    def credential(self, connection: Connection) -> str:
+        """The API key in the open, for this one call; "" when the connection has none. Raises VaultError."""
+        return self._vault.open(connection.sealed) if connection.sealed else ""
+
+    def _columns(self, read: Given, provider: Provider, row: ConnectionRow | None) -> dict[str, Any]:
+        """What of a row the user decides. Raises Invalid."""
+        stored = None if row is None else Secret(row.sealed, row.key_digest, row.key_hint)
+        secret = self._credentials.read_key(read, provider, stored)
+        columns = {
+            "name": read.text("name", row.name if row else ""),
+            "sealed": secret.sealed,
+            "key_digest": secret.digest,
+            "key_hint": secret.hint,
+            "priority": read.whole("priority", row.priority if row else 0, 0, 1_000_000),
+            "max_concurrent": read.whole_or_none("max_concurrent", row.max_concurrent if row else None, 1, 1_000_000),
+            "is_active": read.flag("is_active", row.is_active if row else True),
+            "fields": self._credentials.read_fields(read, provider, row.fields if row else {}),
+        }
+        read.check()
+        return columns
+
+    def _provider(self, session: Session, name: str) -> Provider:
+        """By native id or alias, or by a node's id (its prefix would be ambiguous). Raises Missing, FeatureOff."""
+        row = session.get(NodeRow, name)
+        if row is not None:
+            if is_cc(row.id) and not self._cc_on:
+                raise FeatureOff(
+                    "Claude Code compatible nodes are switched off. "
+                    "Set ENABLE_CC_COMPATIBLE_PROVIDER=true and start the gateway again."
+                )
+            return as_provider(node_value(row, self._vault), self._catalog)
+        native = self._catalog.find(name)
+        if native is None:
+            raise Missing(f"There is no provider {name[:80]!r}.", {"provider": f"There is no provider {name[:80]!r}."})
+        return native
+
+    def _providers(self, session: Session) -> Mapping[str, Provider]:
+        nodes = [as_provider(node_value(row, self._vault), self._catalog) for row in session.scalars(sa.select(NodeRow))]
+        return {**self._catalog.providers, **{node.id: node for node in nodes}}
+
+    def _shown(self, session: Session, row: ConnectionRow) -> ConnectionView:
+        return _view(row, self._providers(session).get(row.provider_id))
+
+    def _refuse_known_key(self, session: Session, provider: Provider, digest: str | None, row_id: str | None) -> None:
+        if digest is None:
+            return
+        same = sa.select(ConnectionRow).where(
+            ConnectionRow.provider_id == provider.id, ConnectionRow.key_digest == digest, ConnectionRow.id != (row_id or "")
+        )
+        other = session.scalars(same).first()
+        if other is not None:
+            message = f"{provider.name} has this key already, as the connection {other.name!r}."
+            raise Conflict(message, {"api_key": message})
+
+
+def _found(session: Session, connection_id: str) -> ConnectionRow:
+    row = session.get(ConnectionRow, connection_id)
+    if row is None:
+        raise Missing(f"There is no connection {connection_id[:80]!r}.")
+    return row
+
+
+def _next_name(session: Session, provider: Provider) -> str:
+    """AgentRouter, AgentRouter 2, AgentRouter 3: the first that is free."""
+    taken = set(session.scalars(sa.select(ConnectionRow.name).where(ConnectionRow.provider_id == provider.id)))
+    name, number = provider.name, 1
+    while name in taken:
+        number += 1
+        name = f"{provider.name[:90]} {number}"
+    return name
+
+
+def _set_status(session: Session, row: ConnectionRow, status: str, reason: str | None, by: Actor, now: float) -> None:
+    before = {"test_status": row.test_status, "status_reason": row.status_reason}
+    after = {"test_status": status, "status_reason": None if reason is None else redact(reason)[:2000]}
+    if before == after:
+        return
+    row.test_status, row.status_reason, row.status_at = status, after["status_reason"], now
+    record(session, now, by, "connection.status", f"connection:{row.id}", before, after)
+
+
+def _reason(verdict: Verdict) -> str:
+    told = verdict.diagnosis
+    return f"{told.message} {told.remedy}".strip()
+
+
+def _view(row: ConnectionRow, provider: Provider | None) -> ConnectionView:
+    return ConnectionView(
+        id=row.id,
+        provider_id=row.provider_id,
+        provider_name=provider.name if provider else row.provider_id,
+        prefix=provider.prefix if provider else row.provider_id,
+        name=row.name,
+        key_hint=row.key_hint,
+        has_key=bool(row.sealed),
+        priority=row.priority,
+        max_concurrent=row.max_concurrent,
+        is_active=row.is_active,
+        test_status=row.test_status,
+        status_reason=row.status_reason,
+        status_at=row.status_at,
+        succeeded=row.succeeded,
+        last_test=row.last_test,
+        last_tested_at=row.last_tested_at,
+        fields={name: MASK if isinstance(value, Mapping) else value for name, value in row.fields.items()},
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _audited(row: ConnectionRow) -> dict[str, Any]:
+    """The key shows up only by its last characters, so that an exchange of it can be seen."""
+    return {
+        "provider": row.provider_id,
+        "name": row.name,
+        "ends_in": row.key_hint[-4:],
+        "priority": row.priority,
+        "max_concurrent": row.max_concurrent,
+        "is_active": row.is_active,
+        "fields": {name: MASK if isinstance(value, Mapping) else value for name, value in row.fields.items()},
+    }

@@ -1,0 +1,38 @@
+"""The pages. Each file is one page with its forms and its `ROUTES`; it parses, calls one operation and renders."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from omniroute.dashboard import (
+    assets,
+    catalogue,
+    connections,
+    home,
+    keys,
+    login,
+    logs,
+    models,
+    nodes,
+    provider,
+    providers,
+    settings,
+    setup,
+)
+from omniroute.dashboard.problems import page_problem
+from omniroute.dashboard.routes import bind
+from omniroute.dashboard.shell import dress
+from omniroute.services import Services
+
+__all__ = ["blueprint", "page_problem"]
+
+PAGES = (assets, setup, login, home, providers, catalogue, nodes, connections, provider, models, keys, logs, settings)
+
+
+def blueprint(services: Services) -> Blueprint:
+    """Everything that a browser is shown, below "/" , "/dashboard" and "/static"."""
+    bp = Blueprint("dashboard", __name__)
+    dress(bp, services)
+    for page in PAGES:
+        bind(bp, page.ROUTES, services)
+    return bp

@@ -1,0 +1,85 @@
+"""The form of a connection, made from what its provider's data declares."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from flask import flash, request
+from wtforms import Field, Form, IntegerField, PasswordField, StringField
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
+
+from omniroute.connections.operations import ConnectionView
+from omniroute.dashboard.forms import stripped
+from omniroute.errors import Missing
+from omniroute.providers.values import Provider
+from omniroute.routing.verdict import Verdict
+from omniroute.services import Services
+
+
+class ConnectionForm(Form):
+    """What every connection has; `form_for` adds what the provider's data declares."""
+
+    name = StringField("Name", [Optional(), Length(max=100)], filters=[stripped])
+    priority = IntegerField("Priority", [Optional(), NumberRange(0, 1000)])
+    max_concurrent = IntegerField("At most at once", [Optional(), NumberRange(1, 10_000)])
+
+    def given(self) -> dict[str, Any]:
+        """For the operations: only what was filled in, but a limit that was emptied is lifted."""
+        given: dict[str, Any] = {"max_concurrent": self.max_concurrent.data}
+        if self.name.data:
+            given["name"] = self.name.data
+        if self.priority.data is not None:
+            given["priority"] = self.priority.data
+        if "api_key" in self._fields:
+            given["api_key"] = self["api_key"].data or ""
+        extra = {name.removeprefix("field_"): field.data or "" for name, field in self._fields.items() if name.startswith("field_")}
+        return given | ({"fields": extra} if extra else {})
+
+
+def form_for(provider: Provider, saved: ConnectionView | None = None) -> ConnectionForm:
+    """A declaration makes the form: the key and the provider's own fields, secrets never shown and kept when left blank."""
+    made: dict[str, Any] = {}
+    if provider.key_field is not None:
+        needed = provider.key_required and not (saved and saved.has_key)
+        made["api_key"] = PasswordField(
+            provider.key_field.label,
+            [InputRequired("Paste the key here.") if needed else Optional()],
+            filters=[stripped],
+            description=provider.key_field.help,
+            render_kw={"placeholder": saved.key_hint if saved and saved.has_key else provider.key_field.placeholder},
+        )
+    for field in provider.fields:
+        kept = field.secret and saved is not None and field.name in saved.fields
+        made[f"field_{field.name}"] = (PasswordField if field.secret else StringField)(
+            field.label,
+            [InputRequired(f"{field.label} is needed.") if field.required and not kept else Optional()],
+            filters=[stripped],
+            default="" if saved is None or field.secret else saved.fields.get(field.name, ""),
+            description=field.help,
+            render_kw={"placeholder": field.placeholder},
+        )
+    form = type("ProviderConnectionForm", (ConnectionForm,), made)
+    return cast(ConnectionForm, form(request.form, obj=saved))
+
+
+def own_fields(form: ConnectionForm) -> list[Field]:
+    """The fields that the provider's data added, for the template."""
+    return [field for name, field in form._fields.items() if name.startswith("field_")]
+
+
+def known(services: Services, provider_id: str) -> Provider:
+    """A native provider or a node, by id. Raises Missing."""
+    found = services.configuration.current().providers.get(provider_id) or services.catalog.get(provider_id)
+    if found is None:
+        raise Missing("There is no such provider. It may have been deleted in another window.")
+    return found
+
+
+def say(name: str, verdict: Verdict) -> None:
+    """Tell on the next page how a new or changed connection does."""
+    if verdict.valid and not verdict.warning:
+        flash(f"{name} is connected. {verdict.diagnosis.message}", "good")
+    elif verdict.valid:
+        flash(f"{name} is saved, with a warning. {verdict.diagnosis.message} {verdict.diagnosis.remedy}", "warn")
+    else:
+        flash(f"{name} is saved, but doesn't work yet. {verdict.diagnosis.message} {verdict.diagnosis.remedy}", "bad")

@@ -1,0 +1,108 @@
+"""Connections: a native provider's first one, and each one's edits, switch and end."""
+
+from __future__ import annotations
+
+from flask import flash, request
+from flask.typing import ResponseReturnValue
+
+from omniroute.dashboard.connection_forms import form_for, known, own_fields, say
+from omniroute.dashboard.forms import refuse
+from omniroute.dashboard.routes import Route
+from omniroute.dashboard.shell import confirmation, go, page, refused
+from omniroute.edge.current import actor
+from omniroute.errors import Missing, OperationError
+from omniroute.providers.values import Provider
+from omniroute.services import Services
+
+
+def connect(services: Services, provider_id: str) -> ResponseReturnValue:
+    """Select a native provider, paste the key, save."""
+    provider = services.catalog.get(provider_id)
+    if provider is None:
+        raise Missing(f"There is no provider {provider_id!r} in the catalogue.")
+    form = form_for(provider)
+    if request.method == "POST" and form.validate():
+        try:
+            made = services.connections.create({"provider": provider.id, **form.given()}, actor())
+        except OperationError as refusal:
+            refuse(form, refusal)
+        else:
+            say(made.name, services.probe.test(made.id, by=actor()))
+            return go("provider", provider_id=provider.id)
+    return page(
+        "connect.html",
+        here="providers",
+        title=f"Connect {provider.name}",
+        provider=provider,
+        form=form,
+        own_fields=own_fields(form),
+        taken=owner_of(services, provider),
+        status=400 if form.errors else 200,
+    )
+
+
+def owner_of(services: Services, provider: Provider) -> str | None:
+    """The name of a node that holds this provider's prefix now, so that the form can say so before it is filled in."""
+    configuration = services.configuration.current()
+    owner = configuration.prefixes.get(provider.prefix or provider.id)
+    return None if owner in (None, provider.id) else configuration.providers[owner].name
+
+
+def edit(services: Services, connection_id: str) -> ResponseReturnValue:
+    row = services.connections.get(connection_id)
+    provider = known(services, row.provider_id)
+    form = form_for(provider, row)
+    if request.method == "POST" and form.validate():
+        try:
+            services.connections.update(row.id, form.given(), actor())
+        except OperationError as refusal:
+            refuse(form, refusal)
+        else:
+            if form.given().get("api_key"):
+                say(row.name, services.probe.test(row.id, by=actor()))
+            else:
+                flash(f"{row.name} saved.", "good")
+            return go("provider", provider_id=provider.id)
+    return page(
+        "connection_edit.html",
+        here="providers",
+        title=f"Edit {row.name}",
+        row=row,
+        provider=provider,
+        form=form,
+        own_fields=own_fields(form),
+        status=400 if form.errors else 200,
+    )
+
+
+def toggle(services: Services, connection_id: str) -> ResponseReturnValue:
+    on = request.form.get("is_active") == "true"
+    row = services.connections.update(connection_id, {"is_active": on}, actor())
+    flash(f"{row.name} is {'on again' if on else 'off: no request is sent through it'}.", "good")
+    return go("provider", provider_id=row.provider_id)
+
+
+def delete(services: Services, connection_id: str) -> ResponseReturnValue:
+    row = services.connections.get(connection_id)
+    if request.method == "POST":
+        try:
+            services.connections.delete(connection_id, actor())
+        except OperationError as refusal:
+            refused(refusal)
+        else:
+            flash(f"Connection {row.name} deleted.", "good")
+        return go("provider", provider_id=row.provider_id)
+    others = [other for other in services.connections.list(row.provider_id) if other.id != row.id and other.is_active]
+    lost = ["Its stored API key. The gateway can't show it again." if row.has_key else "Its settings."]
+    if not others:
+        lost.append(f"It is the last connection in use: requests for {row.prefix}/… will no longer be answered.")
+    values = {"question": f"Delete the connection “{row.name}”?", "lost": lost, "verb": "Delete connection"}
+    return confirmation(values, title="Delete connection", back=("provider", {"provider_id": row.provider_id}))
+
+
+ROUTES = (
+    Route("GET POST", "/dashboard/providers/add/<provider_id>", "connect", connect),
+    Route("GET POST", "/dashboard/connections/<connection_id>/edit", "connection_edit", edit),
+    Route("POST", "/dashboard/connections/<connection_id>/toggle", "connection_toggle", toggle),
+    Route("GET POST", "/dashboard/connections/<connection_id>/delete", "connection_delete", delete),
+)

@@ -1,0 +1,107 @@
+"""The first page: what to do next while something is missing, then the address, the lines to paste and what is connected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import request
+from flask.typing import ResponseReturnValue
+
+from omniroute.connections.operations import ConnectionView
+from omniroute.dashboard.routes import Route
+from omniroute.dashboard.shell import page
+from omniroute.dashboard.snippets import KEY_PLACE, Place, snippets
+from omniroute.formats import FORMATS
+from omniroute.routing.configuration import Configuration
+from omniroute.services import Services
+from omniroute.settings import Settings, is_loopback
+
+OFFERED = 200  # models in the choice: a catalogue of thousands makes no good list
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """One provider or node with its connections, as Home and the provider list show it."""
+
+    provider_id: str
+    name: str
+    prefix: str
+    connections: tuple[ConnectionView, ...]
+
+    @property
+    def status(self) -> str:
+        """The best of its connections: one that works is enough to be answered."""
+        states = [row.test_status for row in self.connections if row.is_active]
+        if not states:
+            return "off" if self.connections else "empty"
+        return next(state for state in ("active", "untested", "error", "banned") if state in states)
+
+    @property
+    def reason(self) -> str | None:
+        """Why the best is not better."""
+        return next((row.status_reason for row in self.connections if row.is_active and row.test_status == self.status), None)
+
+
+def home(services: Services) -> ResponseReturnValue:
+    configuration = services.configuration.current()
+    connected = by_provider(services.connections.list())
+    models = offered(configuration)
+    chosen = request.args.get("model", "")
+    model = chosen if chosen in models else (models[0] if models else "")
+    keys = services.keys.list()
+    place = Place(root_url(services.settings), model, None if keyless_here(services.settings) else KEY_PLACE)
+    return page(
+        "home.html",
+        here="home",
+        title="Home",
+        root=place.root,
+        connected=connected,
+        models=models,
+        model=model,
+        snippets=snippets(place, speaks(configuration, model)),
+        keyless=place.key is None,
+        keys=keys,
+        answered=bool(connected and services.logs.page(limit=1).rows),
+    )
+
+
+def by_provider(rows: Sequence[ConnectionView]) -> tuple[Connected, ...]:
+    """Connections under their provider, in the order in which the providers first appear."""
+    found: dict[str, list[ConnectionView]] = {}
+    for row in rows:
+        found.setdefault(row.provider_id, []).append(row)
+    return tuple(Connected(id, mine[0].provider_name, mine[0].prefix, tuple(mine)) for id, mine in found.items())
+
+
+def offered(configuration: Configuration) -> tuple[str, ...]:
+    """The names that a client can really send now: `prefix/model` of every provider with a connection in use."""
+    names: list[str] = []
+    for provider_id, rows in configuration.connections.items():
+        provider = configuration.providers.get(provider_id)
+        if provider is None or not any(row.is_active for row in rows):
+            continue
+        listed = configuration.models.get(provider_id, ())
+        hidden = {row.id for row in listed if row.hidden}
+        ids = [model.id for model in provider.models] + [row.id for row in listed]
+        names += [f"{provider.prefix or provider.id}/{id}" for id in dict.fromkeys(ids) if id not in hidden]
+    return tuple(names[:OFFERED])
+
+
+def speaks(configuration: Configuration, model: str) -> frozenset[str]:
+    """The formats in which `model` can be asked: every one that this gateway serves, if it can reach that upstream."""
+    provider = configuration.providers.get(configuration.prefixes.get(model.partition("/")[0].lower(), ""))
+    return frozenset(FORMATS) if provider is not None and provider.format in FORMATS else frozenset()
+
+
+def root_url(settings: Settings) -> str:
+    """The gateway's address as this browser reached it, or as the operator named it; no trailing slash."""
+    return settings.public_url or request.host_url.rstrip("/")
+
+
+def keyless_here(settings: Settings) -> bool:
+    """Whether a program on the reader's own machine may send the lines without a key."""
+    return settings.keyless_possible and (settings.require_api_key == "false" or is_loopback(request.host.rsplit(":", 1)[0]))
+
+
+ROUTES = (Route("GET", "/", "home", home),)

@@ -1,0 +1,269 @@
+"""Nodes: the ways to add an upstream of one's own, Check before saving, and the node's edits and end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import flash, request
+from flask.typing import ResponseReturnValue
+from wtforms import FieldList, Form, FormField, PasswordField, SelectField, StringField
+from wtforms.validators import InputRequired, Length, Optional
+
+from omniroute.connections.nodes import NodeView
+from omniroute.dashboard.forms import refuse, stripped
+from omniroute.dashboard.routes import Route
+from omniroute.dashboard.shell import confirmation, go, page, part, refused, wants_part
+from omniroute.edge.current import actor
+from omniroute.errors import FeatureOff, Missing, OperationError
+from omniroute.providers.values import WireProfile
+from omniroute.routing.verdict import Verdict
+from omniroute.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One way to add a node. `button` is the label that documentation tells people to press."""
+
+    slug: str
+    button: str
+    about: str
+    type: str
+    compat_mode: str | None
+    chat_path: str
+    base_url: str  # an example
+    behind_flag: bool = False
+    wire: str | None = None
+
+
+KINDS: dict[str, Kind] = {
+    kind.slug: kind
+    for kind in (
+        Kind(
+            "openai-compatible",
+            "Add OpenAI Compatible",
+            "Anything that speaks Chat Completions or Responses: vLLM, LM Studio, LocalAI, most relays.",
+            "openai-compatible",
+            None,
+            "/v1/chat/completions",
+            "https://api.example.com/v1",
+        ),
+        Kind(
+            "anthropic-compatible",
+            "Add Anthropic Compatible",
+            "Anything that speaks the Anthropic Messages API and admits every client.",
+            "anthropic-compatible",
+            None,
+            "/v1/messages",
+            "https://api.example.com",
+        ),
+        Kind(
+            "claude-code-compatible",
+            "Add Claude Code Compatible",
+            "A relay that admits only Claude Code: AgentRouter and others of its kind.",
+            "anthropic-compatible",
+            "cc",
+            "/v1/messages?beta=true",
+            "https://agentrouter.org",
+            behind_flag=True,
+            wire="claude_code",
+        ),
+    )
+}
+
+
+class HeaderForm(Form):
+    """One row of the table of custom headers."""
+
+    action = SelectField("Do", choices=[("set", "Set"), ("remove", "Remove")])
+    name = StringField("Header", [Optional(), Length(max=100)], filters=[stripped])
+    value = StringField("Value", [Optional(), Length(max=2000)], filters=[stripped])
+
+
+class NodeForm(Form):
+    """Add and edit alike. `check_key` never leaves the Check: what is saved of a key is a connection's."""
+
+    name = StringField("Name", [InputRequired("Give it a name."), Length(max=100)], filters=[stripped])
+    prefix = StringField("Prefix", [InputRequired("Choose what is typed before the slash."), Length(max=60)], filters=[stripped])
+    base_url = StringField("Base URL", [InputRequired("Where does it answer?"), Length(max=500)], filters=[stripped])
+    chat_path = StringField("Chat path", [Optional(), Length(max=300)], filters=[stripped])
+    api_type = SelectField("API type", choices=[("chat", "Chat Completions"), ("responses", "Responses")])
+    models_path = StringField("Models path", [Optional(), Length(max=300)], filters=[stripped])
+    headers = FieldList(FormField(HeaderForm), min_entries=2)
+    check_model = StringField("Model to check with", [Optional(), Length(max=200)], filters=[stripped])
+    check_key = PasswordField("Validate", [Optional(), Length(max=500)], filters=[stripped])
+
+    def given(self, kind: Kind) -> dict[str, Any]:
+        """For the operations: the way decides type and mode, the form the rest."""
+        given: dict[str, Any] = {
+            "name": self.name.data,
+            "prefix": self.prefix.data,
+            "base_url": self.base_url.data,
+            "models_path": self.models_path.data or None,
+            "custom_headers": self.custom_headers(),
+        }
+        if self.chat_path.data:
+            given["chat_path"] = self.chat_path.data
+        return given
+
+    def custom_headers(self) -> list[tuple[str, str | None]]:
+        rows = [row.form for row in self.headers if row.form.name.data]
+        return [(row.name.data, None if row.action.data == "remove" else row.value.data or "") for row in rows]
+
+
+def kind_of(node: NodeView) -> Kind:
+    return next(kind for kind in KINDS.values() if (kind.type, kind.compat_mode) == (node.type, node.compat_mode))
+
+
+def add(services: Services, slug: str) -> ResponseReturnValue:
+    kind = allowed(services, slug)
+    form = NodeForm(request.form, chat_path=kind.chat_path)
+    if request.method == "POST" and form.validate():
+        try:
+            node = services.nodes.create(as_new(form, kind), actor())
+            if found := request.form.getlist("import_models"):
+                services.models.add(node.id, found, "discovered", actor())
+        except OperationError as refusal:
+            refuse(form, refusal)
+        else:
+            flash(f"{node.name} added. Now give it a connection with your API key.", "good")
+            return go("provider", provider_id=node.id)
+    return form_page(services, kind, form, status=400 if form.errors else 200)
+
+
+def check(services: Services, slug: str) -> ResponseReturnValue:
+    """Check before saving. With scripts only the verdict comes back, so the form and its key stay as they are."""
+    kind = allowed(services, slug)
+    form = NodeForm(request.form)
+    verdict, refusal = try_out(services, form, as_new(form, kind))
+    if wants_part():
+        return part("parts/verdict.html", verdict=verdict, refusal=refusal, form=form, importing=True)
+    if refusal is not None:
+        refuse(form, refusal)
+    return form_page(services, kind, form, verdict=verdict)
+
+
+def edit(services: Services, node_id: str) -> ResponseReturnValue:
+    node = services.nodes.get(node_id)
+    kind = kind_of(node)
+    form = NodeForm(request.form, **(saved(node) if not request.form else {}))
+    if request.method == "POST" and form.validate():
+        try:
+            services.nodes.update(node_id, as_change(form, kind), actor())
+        except OperationError as refusal:
+            refuse(form, refusal)
+        else:
+            flash(f"{form.name.data} saved.", "good")
+            return go("provider", provider_id=node_id)
+    return form_page(services, kind, form, node=node, status=400 if form.errors else 200)
+
+
+def check_edit(services: Services, node_id: str) -> ResponseReturnValue:
+    node = services.nodes.get(node_id)
+    kind = kind_of(node)
+    form = NodeForm(request.form)
+    verdict, refusal = try_out(services, form, as_new(form, kind))
+    if wants_part():
+        return part("parts/verdict.html", verdict=verdict, refusal=refusal, form=form, importing=False)
+    if refusal is not None:
+        refuse(form, refusal)
+    return form_page(services, kind, form, node=node, verdict=verdict)
+
+
+def delete(services: Services, node_id: str) -> ResponseReturnValue:
+    node = services.nodes.get(node_id)
+    if request.method == "POST":
+        try:
+            gone = services.nodes.delete(node_id, actor())
+        except OperationError as refusal:
+            refused(refusal)
+            return go("provider", provider_id=node_id)
+        flash(f"{node.name} deleted, with {gone.connections} connection(s) and {gone.models} stored model(s).", "good")
+        return go("providers")
+    keys = "1 connection and its stored API key" if node.connections == 1 else f"{node.connections} connections and their stored API keys"
+    lost = [
+        f"{keys[0].upper()}{keys[1:]}." if node.connections else "No connection: there is none.",
+        f"Requests for {node.prefix}/… will no longer be answered.",
+        "Its model list and custom headers. Log rows stay.",
+    ]
+    values = {"question": f"Delete the provider “{node.name}”?", "lost": lost, "verb": "Delete provider"}
+    return confirmation(values, title="Delete provider", back=("provider", {"provider_id": node_id}))
+
+
+def allowed(services: Services, slug: str) -> Kind:
+    kind = KINDS.get(slug)
+    if kind is None:
+        raise Missing("There is no such way to add a provider.")
+    if kind.behind_flag and not services.settings.enable_cc_compatible_provider:
+        raise FeatureOff("Claude Code compatible providers are off. Set ENABLE_CC_COMPATIBLE_PROVIDER=true and start again.")
+    return kind
+
+
+def as_new(form: NodeForm, kind: Kind) -> dict[str, Any]:
+    given = form.given(kind) | {"type": kind.type}
+    if kind.compat_mode is not None:
+        given["compat_mode"] = kind.compat_mode
+    if kind.type == "openai-compatible":
+        given["api_type"] = form.api_type.data or "chat"
+    return given
+
+
+def as_change(form: NodeForm, kind: Kind) -> dict[str, Any]:
+    """What a node is (type, mode, API type) is in its id and never changes."""
+    return form.given(kind)
+
+
+def try_out(services: Services, form: NodeForm, given: Mapping[str, Any]) -> tuple[Verdict | None, OperationError | None]:
+    """Send the smallest message to what the form describes; nothing is saved. Name and prefix may still be empty."""
+    filled = {name: value for name, value in given.items() if value not in (None, "")}
+    try:
+        node = services.nodes.draft(filled)
+    except OperationError as refusal:
+        return None, refusal
+    return services.probe.check(node, form.check_key.data or None, form.check_model.data or None), None
+
+
+def saved(node: NodeView) -> dict[str, Any]:
+    """A node's values under the form's names."""
+    rows = [{"action": "remove" if value is None else "set", "name": name, "value": value or ""} for name, value in node.custom_headers]
+    return {
+        "name": node.name,
+        "prefix": node.prefix,
+        "base_url": node.base_url,
+        "chat_path": node.chat_path,
+        "models_path": node.models_path or "",
+        "headers": [*rows, {}],
+    }
+
+
+def form_page(
+    services: Services,
+    kind: Kind,
+    form: NodeForm,
+    *,
+    node: NodeView | None = None,
+    verdict: Verdict | None = None,
+    status: int = 200,
+) -> ResponseReturnValue:
+    wire: WireProfile | None = services.catalog.wires.get(kind.wire) if kind.wire else None
+    return page(
+        "node_form.html",
+        here="providers",
+        title=f"Edit {node.name}" if node else kind.button,
+        kind=kind,
+        form=form,
+        node=node,
+        verdict=verdict,
+        notice=wire.notice if wire else "",
+        status=status,
+    )
+
+
+ROUTES = (
+    Route("GET POST", "/dashboard/nodes/add/<slug>", "node_add", add),
+    Route("POST", "/dashboard/nodes/add/<slug>/check", "node_check", check),
+    Route("GET POST", "/dashboard/nodes/<node_id>/edit", "node_edit", edit),
+    Route("POST", "/dashboard/nodes/<node_id>/check", "node_check_edit", check_edit),
+    Route("GET POST", "/dashboard/nodes/<node_id>/delete", "node_delete", delete),
+)

@@ -1,0 +1,121 @@
+"""One provider or node: its connections and their Test, its models, and exactly what is sent upstream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import request
+from flask.typing import ResponseReturnValue
+
+from omniroute.connections.operations import ConnectionView
+from omniroute.dashboard.connection_forms import ConnectionForm, form_for, known, own_fields, say
+from omniroute.dashboard.forms import refuse
+from omniroute.dashboard.home import Connected
+from omniroute.dashboard.models import listing
+from omniroute.dashboard.routes import Route
+from omniroute.dashboard.shell import go, page, part, wants_part
+from omniroute.edge.current import actor
+from omniroute.errors import OperationError
+from omniroute.providers.outgoing import masked, upstream_headers
+from omniroute.providers.urls import chat_url, models_url
+from omniroute.providers.values import Provider
+from omniroute.routing.verdict import Verdict
+from omniroute.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request as it goes upstream, for people to see. The credential is masked."""
+
+    url: str
+    models_url: str
+    headers: tuple[tuple[str, str], ...]
+    notice: str
+    profile: str
+
+
+def provider(services: Services, provider_id: str) -> ResponseReturnValue:
+    return show(services, provider_id)
+
+
+def show(
+    services: Services,
+    provider_id: str,
+    *,
+    form: ConnectionForm | None = None,
+    verdicts: Mapping[str, Verdict] | None = None,
+    status: int = 200,
+) -> ResponseReturnValue:
+    """The page; `form` and `verdicts` are what a POST on it has to say."""
+    found = known(services, provider_id)
+    rows = services.connections.list(found.id)
+    nodes = {node.id: node for node in services.nodes.list()}
+    configuration = services.configuration.current()
+    owner = configuration.prefixes.get((found.prefix or found.id).lower())
+    form = form or form_for(found)
+    return page(
+        "provider.html",
+        here="providers",
+        title=found.name,
+        provider=found,
+        node=nodes.get(found.id),
+        state=Connected(found.id, found.name, found.prefix or found.id, rows),
+        rows=rows,
+        verdicts=verdicts or {},
+        form=form,
+        own_fields=own_fields(form),
+        sent=sent(services, found, rows),
+        owner=None if owner in (None, found.id) else configuration.providers.get(owner or ""),
+        listing=listing(services, found.id),
+        status=status,
+    )
+
+
+def add_connection(services: Services, provider_id: str) -> ResponseReturnValue:
+    """Add Connection. The form stands on this page, so a refusal is shown here too."""
+    found = known(services, provider_id)
+    form = form_for(found)
+    if form.validate():
+        try:
+            made = services.connections.create({"provider": found.id, **form.given()}, actor())
+        except OperationError as refusal:
+            refuse(form, refusal)
+        else:
+            say(made.name, services.probe.test(made.id, by=actor()))
+            return go("provider", provider_id=found.id)
+    return show(services, found.id, form=form, status=400)
+
+
+def test(services: Services, connection_id: str) -> ResponseReturnValue:
+    """Test a saved connection; the verdict stands under its row."""
+    verdict = services.probe.test(connection_id, request.form.get("model") or None, by=actor())
+    row = services.connections.get(connection_id)
+    if wants_part():
+        return part("parts/connection.html", row=row, verdict=verdict)
+    return show(services, row.provider_id, verdicts={row.id: verdict})
+
+
+def sent(services: Services, provider: Provider, rows: tuple[ConnectionView, ...]) -> Sent:
+    """The headers of a streamed request from a caller that sends none of its own."""
+    hint = next((row.key_hint for row in rows if row.key_hint), "sk-...")
+    stand_in = hint.replace("...", "x" * 20)  # as long as a key: masking it gives the hint again
+    wires = services.catalog.wires
+    headers = upstream_headers(
+        provider, wires, stand_in, {}, stream=True, timeout=services.settings.answer_seconds, caller_format=provider.format
+    )
+    wire = wires.get(provider.wire) if provider.wire else None
+    return Sent(
+        chat_url(provider),
+        models_url(provider),
+        tuple(masked(headers, stand_in)),
+        wire.notice.strip() if wire else "",
+        wire.name if wire else "",
+    )
+
+
+ROUTES = (
+    Route("GET", "/dashboard/providers/<provider_id>", "provider", provider),
+    Route("POST", "/dashboard/providers/<provider_id>/connections", "connection_add", add_connection),
+    Route("POST", "/dashboard/connections/<connection_id>/test", "connection_test", test),
+)

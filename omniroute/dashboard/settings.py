@@ -1,0 +1,93 @@
+"""Settings: the password, who is signed in, and what the server was started with."""
+
+from __future__ import annotations
+
+from flask import flash, request
+from flask.typing import ResponseReturnValue
+from wtforms import Form, PasswordField
+from wtforms.validators import InputRequired, Length
+
+from omniroute.dashboard.forms import Same, refuse
+from omniroute.dashboard.routes import Route
+from omniroute.dashboard.shell import go, page, refused
+from omniroute.edge.cookies import session_token
+from omniroute.edge.current import actor, address
+from omniroute.errors import OperationError
+from omniroute.services import Services
+from omniroute.settings import Settings
+
+
+class PasswordForm(Form):
+    current = PasswordField("Current password", [InputRequired("Type the password you have now.")])
+    password = PasswordField("New password", [InputRequired("Choose a new one."), Length(min=10, message="At least 10 characters.")])
+    again = PasswordField("New password again", [InputRequired("Type it once more."), Same("password", "The two are not the same.")])
+
+
+def settings(services: Services) -> ResponseReturnValue:
+    return show(services, PasswordForm())
+
+
+def password(services: Services) -> ResponseReturnValue:
+    form = PasswordForm(request.form)
+    if form.validate():
+        try:
+            services.accounts.change_password(form.current.data or "", form.password.data or "", address(), keep=session_token())
+        except OperationError as refusal:
+            refuse(form, refusal)
+        else:
+            flash("Password changed. All other sessions are signed out.", "good")
+            return go("settings")
+    return show(services, form, status=400)
+
+
+def revoke(services: Services, session_id: str) -> ResponseReturnValue:
+    try:
+        services.accounts.revoke(session_id, actor())
+    except OperationError as refusal:
+        refused(refusal)
+    else:
+        flash("That session is signed out.", "good")
+    return go("settings")
+
+
+def revoke_others(services: Services) -> ResponseReturnValue:
+    ended = services.accounts.revoke_all(actor(), keep=session_token())
+    flash(f"{ended} other session(s) signed out.", "good")
+    return go("settings")
+
+
+def show(services: Services, form: PasswordForm, status: int = 200) -> ResponseReturnValue:
+    return page(
+        "settings.html",
+        here="settings",
+        title="Settings",
+        form=form,
+        sessions=services.accounts.sessions(session_token()),
+        started=started_with(services.settings),
+        status=status,
+    )
+
+
+def started_with(settings: Settings) -> list[tuple[str, str, str]]:
+    """(name, value, meaning) of what the environment decided. No secret and no address with a password is among them."""
+    private = settings.allow_private_upstreams
+    return [
+        ("HOST, PORT", f"{settings.host}:{settings.port}", "Only this machine" if settings.loopback else "Other machines may reach it"),
+        ("REQUIRE_API_KEY", settings.require_api_key, "A key may be left out here" if settings.keyless_possible else "Every request needs a key"),
+        ("ENABLE_CC_COMPATIBLE_PROVIDER", str(settings.enable_cc_compatible_provider).lower(), "Claude Code compatible providers"),
+        ("ALLOW_PRIVATE_UPSTREAMS", private if isinstance(private, str) else ", ".join(private), "Upstreams on this machine and its network"),
+        ("DATABASE_URL", "Postgres" if settings.database_url else "SQLite in DATA_DIR", "Where everything is kept"),
+        ("REDIS_URL", "set" if settings.redis_url else "not set", "Shared counters"),
+        ("PUBLIC_URL", settings.public_url or "not set", "The address that clients use"),
+        ("TRUSTED_HOSTS", ", ".join(settings.trusted_hosts) or "not set", "Host names that are answered"),
+        ("PROXY_HOPS", str(settings.proxy_hops), "Proxies in front that are believed"),
+        ("MAX_BODY_MB", str(settings.max_body_mb), "Largest request"),
+    ]
+
+
+ROUTES = (
+    Route("GET", "/dashboard/settings", "settings", settings),
+    Route("POST", "/dashboard/settings/password", "password", password),
+    Route("POST", "/dashboard/settings/sessions/<session_id>/revoke", "session_revoke", revoke),
+    Route("POST", "/dashboard/settings/sessions/revoke-others", "sessions_revoke_others", revoke_others),
+)

@@ -1,0 +1,191 @@
+"""What every page shares: the navigation, the banners on top, the way to render, the words for values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
+
+from omniroute.dashboard import assets
+from omniroute.errors import OperationError
+from omniroute.services import Services
+from omniroute.settings import is_loopback
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the navigation. `id` is what a page passes as `here`."""
+
+    id: str
+    label: str
+    icon: str
+    endpoint: str
+
+
+NAVIGATION: tuple[tuple[str, tuple[Item, ...]], ...] = (
+    ("", (Item("home", "Home", "home", "dashboard.home"),)),
+    (
+        "Gateway",
+        (
+            Item("providers", "Providers", "server-2", "dashboard.providers"),
+            Item("keys", "Keys", "key", "dashboard.keys"),
+        ),
+    ),
+    ("Watch", (Item("logs", "Logs", "list-details", "dashboard.logs"),)),
+    ("System", (Item("settings", "Settings", "settings", "dashboard.settings"),)),
+)
+
+Trail = Sequence[tuple[str, str]]  # (label, address) of the pages above this one
+
+
+def page(template: str, *, here: str, title: str, trail: Trail = (), status: int = 200, **values: Any) -> ResponseReturnValue:
+    """A whole page inside the shell. Never kept by a cache: it may show what only this session may see."""
+    return _fresh(render_template(template, here=here, title=title, trail=trail, **values), status)
+
+
+def part(template: str, status: int = 200, **values: Any) -> ResponseReturnValue:
+    """A piece of a page, for htmx to put in its place."""
+    return _fresh(render_template(template, **values), status)
+
+
+def wants_part() -> bool:
+    """htmx asked, so only the piece is wanted. Without scripts the same address answers with the whole page."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def go(endpoint: str, **values: Any) -> Response:
+    """To another page after a change (303, so that reloading it repeats nothing)."""
+    address = url_for(f"dashboard.{endpoint}", **values)
+    if not wants_part():
+        return redirect(address, 303)
+    response = make_response("", 204)
+    response.headers["HX-Redirect"] = address
+    return response
+
+
+def refused(error: OperationError) -> None:
+    """Say on the next page what an operation refused: one toast for its message and its fields' messages."""
+    told = [error.message, *(text for text in error.fields.values() if text not in error.message)]
+    flash(" ".join(told), "bad")
+
+
+def dress(bp: Blueprint, services: Services) -> None:
+    """Give all templates of the application the shell's values and words."""
+
+    @bp.app_context_processor
+    def shell_values() -> Mapping[str, Any]:
+        return {"navigation": NAVIGATION, "banners": banners(services)}
+
+    bp.add_app_template_global(assets.address, "asset")
+    for name, word in WORDS.items():
+        bp.add_app_template_filter(word, name)
+
+
+def banners(services: Services) -> list[tuple[str, str, str]]:
+    """(tone, title, what to do) for each thing that the operator should know on every page."""
+    settings, told = services.settings, []
+    if settings.require_api_key == "false" and not settings.loopback:
+        told.append(
+            (
+                "bad",
+                "Anyone who reaches this server can spend your credit.",
+                f"It listens on {settings.host} and REQUIRE_API_KEY is false. Set REQUIRE_API_KEY=true and start again.",
+            )
+        )
+    if not request.is_secure and not is_loopback(request.host.rsplit(":", 1)[0]):
+        told.append(
+            (
+                "warn",
+                "This page came over plain http.",
+                "Passwords and keys can be read on the way. Put the gateway behind https and set PUBLIC_URL.",
+            )
+        )
+    if services.configuration.stale_since is not None:
+        told.append(
+            (
+                "bad",
+                "The database can't be reached.",
+                "Requests are still served with the last known configuration; changes can't be saved until it is back.",
+            )
+        )
+    return told
+
+
+def confirmation(values: dict[str, Any], *, title: str, back: tuple[str, dict[str, str]], here: str = "providers") -> ResponseReturnValue:
+    """Ask before something is lost: inside the page's dialog, or as a page of its own without scripts."""
+    if wants_part():
+        return part("parts/confirm.html", **values)
+    return page("confirm.html", here=here, title=title, back=back, **values)
+
+
+def _fresh(html: str, status: int) -> ResponseReturnValue:
+    response = make_response(html, status)
+    response.headers["Cache-Control"] = "no-store"
+    response.vary.add("HX-Request")
+    return response
+
+
+# Words for values ---------------------------------------------------------------------------
+
+
+def iso(seconds: float) -> str:
+    """Epoch seconds as ISO 8601 in UTC, for <time datetime>."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def utc(seconds: float) -> str:
+    """What a reader without scripts sees; scripts turn it into local time."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def tokens(count: int | None) -> str:
+    """A count of tokens: exact below ten thousand, then in k and M. "–" when it was not told."""
+    if count is None:
+        return "–"
+    for size, unit in ((1_000_000, "M"), (1_000, "k")):
+        if count >= size * (1 if size > 1000 else 10):
+            return f"{count / size:.1f}".removesuffix(".0") + unit
+    return f"{count:,}"
+
+
+def window(count: int | None) -> str:
+    """A context window as its makers write it: 200k, 1M."""
+    if count is None:
+        return "–"
+    if count >= 1_000_000:
+        return f"{count / 1_000_000:.2g}M"
+    return f"{round(count / 1000)}k" if count >= 1000 else str(count)
+
+
+def took(milliseconds: float | None) -> str:
+    """A duration: 0.8 ms, 430 ms, 2.4 s, 3 min 5 s. "–" when it is not known."""
+    if milliseconds is None:
+        return "–"
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms" if milliseconds >= 10 else f"{milliseconds:.1f} ms"
+    if milliseconds < 100_000:
+        return f"{milliseconds / 1000:.1f} s"
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
+    return f"{minutes} min {seconds} s"
+
+
+def price(usd: Decimal | None) -> str:
+    """USD per million tokens. "–" when it is not known: unknown is not free."""
+    if usd is None:
+        return "–"
+    return f"${usd:.4f}".rstrip("0").rstrip(".") if usd else "free"
+
+
+def initials(name: str) -> str:
+    """Two letters for the mark beside a provider's name."""
+    words = [word for word in name.replace("-", " ").split() if word[:1].isalnum()]
+    return ("".join(word[0] for word in words[:2]) if len(words) > 1 else name.strip()[:2]) or "?"
+
+
+WORDS = {"iso": iso, "utc": utc, "tokens": tokens, "window": window, "took": took, "price": price, "initials": initials}

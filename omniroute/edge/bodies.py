@@ -1,0 +1,170 @@
+"""What may be given for each thing that the management side keeps: read by `/api`, the dashboard's forms and openapi.json."""
+
+from __future__ import annotations
+
+from omniroute.edge.declarations import Field
+
+LOGIN = (Field("password", label="Password", required=True, secret=True, high=1024),)
+
+# Provider nodes --------------------------------------------------------------------------
+
+NODE_TYPES = ("openai-compatible", "anthropic-compatible")
+
+_NODE_ADDRESS = (
+    Field("type", label="Type", choices=NODE_TYPES, required=True, help="The API that the upstream speaks."),
+    Field(
+        "compat_mode",
+        label="Compatibility mode",
+        choices=("cc",),
+        nullable=True,
+        help="'cc' sends the headers of the Claude Code client; needs ENABLE_CC_COMPATIBLE_PROVIDER=true.",
+    ),
+    Field("api_type", label="API", choices=("chat", "responses"), nullable=True, help="Of an OpenAI-compatible upstream."),
+    Field("base_url", label="Base URL", required=True, high=2048, help="Such as https://host or https://host/v1."),
+    Field(
+        "chat_path", label="Chat path", high=1024, nullable=True, help="Where messages are posted; by default what the type has."
+    ),
+    Field("models_path", label="Models path", high=1024, nullable=True, help="Where the models are listed."),
+    Field(
+        "custom_headers",
+        "table",
+        label="Custom headers",
+        high=50,
+        nullable=True,
+        help="Header names and values that are added or replaced upstream; null takes one out.",
+    ),
+)
+
+NODE = (
+    Field("name", label="Name", required=True, high=100, help="Any label."),
+    Field(
+        "prefix",
+        label="Prefix",
+        required=True,
+        high=64,
+        help="What is typed before the slash of a model name, and shown in logs.",
+    ),
+    *_NODE_ADDRESS,
+)
+
+# The Check before saving: the same address, a key to try and, if wanted, the model to ask for.
+NODE_CHECK = (
+    Field("name", label="Name", high=100),
+    Field("prefix", label="Prefix", high=64),
+    *_NODE_ADDRESS,
+    Field("api_key", label="API key", secret=True, nullable=True, high=8192, help="Tried once and kept nowhere."),
+    Field("model", label="Model", nullable=True, high=300, help="The model to ask for; by default one that the upstream lists."),
+)
+
+# Connections -----------------------------------------------------------------------------
+
+CONNECTION = (
+    Field(
+        "provider", label="Provider", required=True, high=100, help="The id or alias of a native provider, or the id of a node."
+    ),
+    Field("name", label="Name", high=100, help="Any label; made up when left out."),
+    Field("api_key", label="API key", secret=True, nullable=True, high=8192, help="Kept encrypted and never shown again."),
+    Field("priority", "whole", label="Priority", low=0, high=1_000_000, help="Lower goes first."),
+    Field("max_concurrent", "whole", label="Requests at once", low=1, high=1_000_000, nullable=True, help="null: as many as come."),
+    Field("is_active", "flag", label="Active", default=True),
+    Field(
+        "fields",
+        "table",
+        label="Further fields",
+        high=50,
+        help="What this provider asks for beside the key; see /api/provider-catalog.",
+    ),
+)
+
+CONNECTIONS_BULK = (
+    Field("provider", label="Provider", required=True, high=100, help="As for one connection."),
+    Field(
+        "api_keys",
+        "names",
+        label="API keys",
+        required=True,
+        low=1,
+        high=500,
+        secret=True,
+        help="One connection is made for each.",
+    ),
+)
+
+CONNECTION_TEST = (
+    Field("model", label="Model", nullable=True, high=300, help="The model to ask for; by default one of the provider's."),
+)
+
+TEST_ALL = (Field("provider", label="Provider", nullable=True, high=100, help="Only the connections of this one."),)
+
+# Models ----------------------------------------------------------------------------------
+
+MODELS_OF = (Field("provider", required=True, high=100, help="The id of a native provider or a node."),)
+
+MODELS_ADD = (
+    Field("provider", label="Provider", required=True, high=100, help="The id of a native provider or a node."),
+    Field("model_ids", "names", label="Models", required=True, low=1, high=500, help="Ids as the upstream spells them."),
+)
+
+MODEL_NAMED = (
+    Field("provider", required=True, high=100, help="The id of a native provider or a node."),
+    Field("model_id", required=True, high=300, help="The id as the upstream spells it."),
+)
+
+MODEL_HIDE = (
+    Field("is_hidden", "flag", label="Hidden", required=True, help="Hidden models are not listed; they can still be asked for."),
+)
+
+# Client keys -----------------------------------------------------------------------------
+
+SCOPES = ("relay", "manage")
+
+KEY = (
+    Field("name", label="Name", required=True, high=100, help="Whose key, or what for."),
+    Field("scopes", "names", label="Scopes", choices=SCOPES, low=1, high=2, default=["relay"], help="relay: /v1; manage: /api."),
+    Field("expires_at", "time", label="Expires", nullable=True, help="null: never."),
+    Field("allowed_models", "names", label="Models", high=200, help="Names or globs such as agentrouter/*; empty: all."),
+    Field("allowed_endpoints", "names", label="Endpoints", high=50, help="Paths such as /v1/messages; empty: all."),
+    Field("no_log", "flag", label="No log", default=False, help="Keeps no row of its requests."),
+    Field("is_active", "flag", label="Active", default=True),
+)
+
+# Preferences -----------------------------------------------------------------------------
+
+SETTINGS = (
+    Field("theme", label="Theme", choices=("auto", "light", "dark"), default="auto"),
+    Field("time_zone", label="Time zone", high=64, default="UTC", help="An IANA name such as Europe/Berlin."),
+)
+
+# Queries ---------------------------------------------------------------------------------
+
+PAGING = (
+    Field("before", high=500, help="The 'next' of the page before."),
+    Field("limit", "whole", low=1, high=500, default=50, help="Rows on a page."),
+)
+
+LOG_FILTERS = (
+    Field("since", "time", help="From this moment on."),
+    Field("until", "time", help="Before this moment."),
+    Field("key_id", high=100, help="Of one client key."),
+    Field("model", high=300, help="A part of the model's name, as asked for or as sent."),
+    Field("provider", high=100, help="The id of a native provider or a node, or its prefix."),
+    Field("connection_id", high=100),
+    Field("outcome", choices=("ok", "failed")),
+    Field("status", "whole", low=100, high=599),
+    Field("kind", high=64, help="A failure class."),
+    Field("request_id", high=64, help="Its beginning is enough."),
+    *PAGING,
+)
+
+AUDIT_FILTERS = (
+    Field("action", high=64, help="An action such as connection.create, or its beginning."),
+    Field("subject", high=200, help="Such as connection:<id>."),
+    *PAGING,
+)
+
+RESOLVE = (
+    Field("model", required=True, high=300, help="The name as a client would send it."),
+    Field("key", high=100, help="The id of a client key to ask for; by default a caller without limits."),
+)
+
+PROVIDER_FILTER = (Field("provider", high=100, help="Only those of this native provider or node."),)

@@ -1,0 +1,199 @@
+"""Who is calling: the credentials of a request, checked, become a `Caller`.
+
+    Authorization: Bearer K | x-api-key: K | x-goog-api-key: K | ?key=K        on every route, one good one is enough
+
+A credential that is present is always checked, also where none is needed. The way of a good key is short (one
+SHA-256, one look into memory): it is on the path of every relayed request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from typing import Any, Literal
+from urllib.parse import parse_qs
+
+from omniroute.clock import Clock
+from omniroute.edge.hosts import local_name
+from omniroute.edge.origins import from_own_page
+from omniroute.errors import Forbidden, RequestError, Unauthorized
+from omniroute.routing.configuration import ClientKey, Configuration
+from omniroute.settings import Settings, is_loopback
+from omniroute.state.configuration import ConfigurationStore
+
+RE_READ_EVERY = 0.2  # seconds: an unknown key makes this worker look again, but a flood of them does not
+
+# Any of these says that somebody stands between the caller and us, so the peer's address proves nothing.
+FORWARDING = (
+    "HTTP_FORWARDED",
+    "HTTP_X_FORWARDED",
+    "HTTP_X_REAL_IP",
+    "HTTP_X_CLIENT_IP",
+    "HTTP_X_CLUSTER_CLIENT_IP",
+    "HTTP_X_ENVOY_",
+    "HTTP_X_ORIGINAL_",
+    "HTTP_TRUE_CLIENT_IP",
+    "HTTP_VIA",
+    "HTTP_CDN_LOOP",
+    "HTTP_CF_",
+    "HTTP_FLY_",
+    "HTTP_TAILSCALE_",
+)
+
+# GET /api/resolve has a parameter of its own by this name: the client key to ask for.
+KEY_IS_NO_CREDENTIAL = frozenset({"/api/resolve"})
+
+NEED_KEY = Unauthorized.remedy
+NEED_KEY_HERE = (
+    f"{NEED_KEY} If only this machine can reach the port (a container published with '-p 127.0.0.1:20128:20128', for one), "
+    "REQUIRE_API_KEY=false serves without keys."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request to the client endpoints. `name` is the key's, "keyless" without one; `address` the peer's."""
+
+    kind: Literal["keyless", "key"]
+    key: ClientKey | None
+    name: str
+    address: str
+
+
+class Callers:
+    """Reads callers off a WSGI environ. Every method takes the environ and the matched rule, never the path."""
+
+    def __init__(self, settings: Settings, configuration: ConfigurationStore, clock: Clock) -> None:
+        self._settings, self._configuration, self._clock = settings, configuration, clock
+        self._looked_again = float("-inf")
+
+    def client(self, environ: Mapping[str, Any], rule: str) -> Caller:
+        """The caller of a client endpoint. Raises Unauthorized, or Forbidden for a key that isn't meant for this."""
+        given = credentials(environ)
+        if given:
+            return self._by_key(given, environ, rule, "relay")
+        why = self._needs_key(environ)
+        if why is None:
+            return Caller("keyless", None, "keyless", environ.get("REMOTE_ADDR", ""))
+        raise Unauthorized(f"An API key is needed: {why}.", remedy=NEED_KEY if self._settings.keyless_possible else NEED_KEY_HERE)
+
+    def manager(self, environ: Mapping[str, Any], rule: str) -> Caller | None:
+        """The holder of a `manage` key; None when no credential came along. Raises like `client`."""
+        given = credentials(environ, query=rule not in KEY_IS_NO_CREDENTIAL)
+        return self._by_key(given, environ, rule, "manage") if given else None
+
+    def local(self, environ: Mapping[str, Any], rule: str) -> Caller:
+        """A caller on this machine, or one with a `manage` key. Raises like `client`."""
+        known = self.manager(environ, rule)
+        if known is not None:
+            return known
+        why = _not_from_here(environ)
+        if why is not None:
+            raise Unauthorized(f"An API key with scope 'manage' is needed: {why}.")
+        return Caller("keyless", None, "keyless", environ.get("REMOTE_ADDR", ""))
+
+    def _by_key(self, given: Iterable[str], environ: Mapping[str, Any], rule: str, scope: str) -> Caller:
+        digests = [sha256(text.encode("utf-8", "replace")).hexdigest() for text in given]
+        known = self._configuration.current().keys
+        if not any(digest in known for digest in digests):
+            known = self._look_again().keys
+        refusal: RequestError = Unauthorized("The API key is not known here.")
+        for digest in digests:
+            key = known.get(digest)
+            if key is None:
+                continue
+            refused = self._refusal(key, rule, scope)
+            if refused is None:
+                return Caller("key", key, key.name, environ.get("REMOTE_ADDR", ""))
+            refusal = refused
+        raise refusal
+
+    def _refusal(self, key: ClientKey, rule: str, scope: str) -> RequestError | None:
+        if not key.is_active:
+            return Unauthorized("The API key is switched off.")
+        if key.expires_at is not None and key.expires_at <= self._clock.now():
+            return Unauthorized("The API key has expired.")
+        if scope not in key.scopes:
+            return Forbidden(f"The API key doesn't have the scope {scope!r}.")
+        if key.allowed_endpoints and not covers(key.allowed_endpoints, rule):
+            return Forbidden("The API key isn't allowed to use this endpoint.")
+        return None
+
+    def _look_again(self) -> Configuration:
+        """A key made a moment ago through another worker must work at once: re-read, but seldom."""
+        now = self._clock.tick()
+        if now - self._looked_again < RE_READ_EVERY:
+            return self._configuration.current()
+        self._looked_again = now
+        return self._configuration.refresh()
+
+    def _needs_key(self, environ: Mapping[str, Any]) -> str | None:
+        """Why this request can't come without a key; None if it can (api.md, "Who needs a key")."""
+        settings = self._settings
+        if not settings.keyless_possible:
+            return _why_never(settings)
+        if from_own_page(environ) is False:  # also with REQUIRE_API_KEY=false: a foreign page must not spend the owner's credit
+            return "the request comes from a page of another site"
+        if settings.require_api_key == "false":
+            return None
+        why = _not_from_here(environ)
+        if why is None and _has_body(environ) and not _is_json(environ.get("CONTENT_TYPE", "")):
+            return "without one, a body must come with 'Content-Type: application/json'"
+        return why
+
+
+def credentials(environ: Mapping[str, Any], *, query: bool = True) -> list[str]:
+    """Every credential that the request carries, in no order of trust. An empty one counts as none."""
+    found = []
+    authorization = environ.get("HTTP_AUTHORIZATION")
+    if authorization:
+        scheme, _, rest = authorization.partition(" ")
+        # Another scheme, or a bare key, is a credential too: it is checked, and usually refused.
+        found.append(rest.strip() if scheme.lower() == "bearer" else authorization.strip())
+    if "HTTP_X_API_KEY" in environ:
+        found.append(environ["HTTP_X_API_KEY"].strip())
+    if "HTTP_X_GOOG_API_KEY" in environ:
+        found.append(environ["HTTP_X_GOOG_API_KEY"].strip())
+    if query and "key=" in environ.get("QUERY_STRING", ""):
+        found.extend(parse_qs(environ["QUERY_STRING"]).get("key", ()))
+    return [text for text in found if text]
+
+
+def covers(allowed: Iterable[str], rule: str) -> bool:
+    """Whether a key's list of endpoints takes in `rule`: the path itself, all below it, or a glob.
+
+    "/v1/messages" takes in "/v1/messages/count_tokens": a client that may do the one needs the other.
+    """
+    return any(rule == entry or rule.startswith(entry.rstrip("/") + "/") or fnmatchcase(rule, entry) for entry in allowed)
+
+
+def _why_never(settings: Settings) -> str:
+    if settings.require_api_key == "true":
+        return "REQUIRE_API_KEY is true"
+    if not settings.loopback:
+        return f"the server listens on {settings.host}, which other machines may reach"
+    return "PUBLIC_URL is set" if settings.public_url else "PROXY_HOPS is set"
+
+
+def _not_from_here(environ: Mapping[str, Any]) -> str | None:
+    """Why the request may not come from this very machine; None when everything says that it does."""
+    if not is_loopback(environ.get("REMOTE_ADDR", "").removeprefix("::ffff:")):
+        return "the request comes from another machine"
+    if not local_name(environ.get("HTTP_HOST", "")):
+        return "the Host is not localhost, 127.0.0.1 or [::1]"
+    if any(name.startswith(FORWARDING) for name in environ):
+        return "the request came through a proxy"
+    if from_own_page(environ) is False:
+        return "the request comes from a page of another site"
+    return None
+
+
+def _has_body(environ: Mapping[str, Any]) -> bool:
+    return environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ
+
+
+def _is_json(content_type: str) -> bool:
+    return re.fullmatch(r"application/([a-z0-9.+-]+\+)?json", content_type.partition(";")[0].strip().lower()) is not None

@@ -1,0 +1,81 @@
+"""Which names this server answers to: a Host that isn't ours is refused before anything else is looked at.
+
+A page of a stranger can point its own name at 127.0.0.1 (DNS rebinding) and then read what "its" server answers.
+It can't change the Host header, so the list below ends that.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from omniroute.errors import BadRequest
+from omniroute.settings import Settings
+
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(?::([0-9]{1,5}))?")
+
+# Probes of load balancers and orchestrators come by address, and these two tell nothing.
+ANY_HOST = frozenset({"/healthz", "/readyz"})
+
+
+class Hosts:
+    """The names of `TRUSTED_HOSTS`; without the setting, those of a loopback bind or of `PUBLIC_URL`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._trusted = lru_cache(maxsize=512)(self._is_trusted)
+        self._named = settings.trusted_hosts
+        if not self._named and settings.public_url:
+            self._named = (urlsplit(settings.public_url).hostname or "",)
+
+    def check(self, host: str, rule: str | None) -> None:
+        """Raises BadRequest when `host` (the header's text) isn't a name of this server.
+
+        `rule` is the matched rule, None if none matched. Bound to the world with neither setting, every well-formed
+        name is answered: a fresh deployment doesn't know its own name yet, and no right hangs on the Host there.
+        """
+        if self._trusted(host) or rule in ANY_HOST:
+            return
+        raise BadRequest(
+            f"This server doesn't answer to the host name {host[:80]!r}.",
+            remedy="Use the address that the server printed at its start, or add the name to TRUSTED_HOSTS.",
+        )
+
+    def _is_trusted(self, host: str) -> bool:
+        matched = HOST.fullmatch(host.lower())
+        if matched is None:
+            return False
+        name = matched[1]
+        if self._settings.loopback and name in LOCAL_NAMES:
+            return True
+        if self._named:
+            return any(_covers(entry, host.lower(), name) for entry in self._named)
+        return not self._settings.loopback
+
+
+def local_name(host: str) -> bool:
+    """`host` is localhost, 127.0.0.1 or [::1], with any port."""
+    matched = HOST.fullmatch(host.lower())
+    return matched is not None and matched[1] in LOCAL_NAMES
+
+
+def behind_proxies(app: Flask, hops: int) -> None:
+    """Believe exactly `hops` proxies about the caller's address and scheme; with 0 believe nobody.
+
+    `X-Forwarded-Host` is never believed: routers such as Heroku's set -For, -Proto and -Port, so a -Host would be the
+    client's own words. A proxy in front keeps `Host` as it came.
+    """
+    if hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0, x_port=0, x_prefix=0)  # type: ignore[method-assign]
+
+
+def _covers(entry: str, host: str, name: str) -> bool:
+    """`.example.com` covers the name and all below it; an entry with a port wants that port."""
+    if entry.startswith("."):
+        return name == entry[1:] or name.endswith(entry)
+    return entry in (name, host)

@@ -1,0 +1,141 @@
+"""A whole answer as one value, and the run of events that says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from omniroute.formats import ir
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`stop_reason` None means that the answer never finished."""
+
+    id: str = ""
+    model: str = ""
+    created: int | None = None
+    parts: tuple[ir.AnyPart, ...] = ()
+    usage: ir.Usage | None = None
+    stop_reason: ir.StopReason | None = None
+    stop_sequence: str | None = None
+    details: Mapping[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class _Open:
+    """What has been seen of a part."""
+
+    part: ir.PartStarted
+    texts: list[str]
+    citations: list[ir.Citation]
+    signature: ir.SignatureSeen | None = None
+
+    def whole(self) -> ir.AnyPart:
+        text, part = "".join(self.texts), self.part
+        if part.kind == "reasoning":
+            signed = self.signature
+            origin = part.origin if signed is None else signed.origin
+            return ir.Reasoning(text, signature=signed.signature if signed else None, data=part.data, origin=origin)
+        if part.kind == "tool_call":
+            return ir.ToolCall(part.id, part.name, text, custom=part.custom)
+        if part.kind == "refusal":
+            return ir.Refusal(text)
+        if part.opaque is not None:
+            return _with_input(part.opaque, text)
+        return ir.Text(text, citations=tuple(self.citations))
+
+
+def gather(events: Iterable[ir.Event]) -> Answer:
+    """Add a run of events up."""
+    started, finished, usage = ir.Started(), None, None
+    parts: dict[int, _Open] = {}
+    for event in events:
+        match event:
+            case ir.Started():
+                started = event
+            case ir.PartStarted():
+                parts[event.index] = _Open(event, [], [])
+            case ir.TextDelta() | ir.ReasoningDelta() | ir.ArgumentsDelta() | ir.RefusalDelta():
+                parts[event.index].texts.append(event.text)
+            case ir.SignatureSeen():
+                parts[event.index].signature = event
+            case ir.CitationSeen():
+                parts[event.index].citations.append(event.citation)
+            case ir.UsageSeen():
+                usage = event.usage
+            case ir.Finished():
+                finished = event
+            case ir.PartStopped():
+                pass
+    return Answer(
+        id=started.id,
+        model=started.model,
+        created=started.created,
+        parts=tuple(parts[index].whole() for index in sorted(parts)),
+        usage=usage,
+        stop_reason=finished.stop_reason if finished else None,
+        stop_sequence=finished.stop_sequence if finished else None,
+        details=finished.details if finished else None,
+    )
+
+
+def unfold(answer: Answer) -> list[ir.Event]:
+    """The run of events that adds up to `answer`. It ends in `Finished` if the answer did."""
+    events: list[ir.Event] = [ir.Started(answer.id, answer.model, answer.created)]
+    for index, part in enumerate(answer.parts):
+        events += _unfold_part(index, part)
+        events.append(ir.PartStopped(index))
+    if answer.usage is not None:
+        events.append(ir.UsageSeen(answer.usage))
+    if answer.stop_reason is not None:
+        events.append(ir.Finished(answer.stop_reason, answer.stop_sequence, answer.details))
+    return events
+
+
+def finishing(stop_reason: ir.StopReason, tool_calls: int) -> ir.StopReason:
+    """The stop reason as clients need it: some upstreams say "stop" although they call tools, or the reverse.
+
+    A client that reads end_turn never runs the tool (anthropics/claude-code#16785); one that reads tool_use waits for one.
+    """
+    if tool_calls and stop_reason == "end_turn":
+        return "tool_use"
+    if not tool_calls and stop_reason == "tool_use":
+        return "end_turn"
+    return stop_reason
+
+
+def _unfold_part(index: int, part: ir.AnyPart) -> list[ir.Event]:
+    match part:
+        case ir.Text():
+            cited = [ir.CitationSeen(index, citation) for citation in part.citations]
+            return [ir.PartStarted(index, "text"), *_if_any(ir.TextDelta(index, part.text)), *cited]
+        case ir.Reasoning():
+            sealed = ir.PartStarted(index, "reasoning", data=part.data, origin=None if part.data is None else part.origin)
+            signed = [] if part.signature is None else [ir.SignatureSeen(index, part.signature, part.origin)]
+            return [sealed, *_if_any(ir.ReasoningDelta(index, part.text)), *signed]
+        case ir.ToolCall():
+            start = ir.PartStarted(index, "tool_call", id=part.id, name=part.name, custom=part.custom)
+            return [start, *_if_any(ir.ArgumentsDelta(index, part.arguments or ("" if part.custom else "{}")))]
+        case ir.Refusal():
+            return [ir.PartStarted(index, "refusal"), *_if_any(ir.RefusalDelta(index, part.text))]
+        case ir.Opaque():
+            return [ir.PartStarted(index, "opaque", opaque=part)]
+    raise TypeError(f"{type(part).__name__} is no part of an answer")
+
+
+def _if_any(delta: ir.TextDelta | ir.ReasoningDelta | ir.ArgumentsDelta | ir.RefusalDelta) -> list[ir.Event]:
+    return [delta] if delta.text else []
+
+
+def _with_input(part: ir.Opaque, fragments: str) -> ir.Opaque:
+    """An opaque part's fragments are its `input`. Fragments that are no JSON leave it as it was."""
+    if not fragments:
+        return part
+    try:
+        return replace(part, document={**part.document, "input": orjson.loads(fragments)})
+    except orjson.JSONDecodeError:
+        return part

@@ -1,0 +1,40 @@
+"""What an error's message says in every format, and what goes in a list of dropped fields."""
+
+from __future__ import annotations
+
+import re
+
+from omniroute.errors import Problem
+
+
+def message_of(problem: Problem) -> str:
+    """The message word for word, then the remedy in brackets.
+
+    Clients act on how a message begins ("prompt is too long: 5 tokens > 4 maximum"), so nothing ever stands before it.
+    """
+    message, remedy = problem.message.strip(), problem.remedy.strip()
+    if not message:
+        return remedy or f"The request failed ({problem.kind})."
+    if not remedy or remedy in message:
+        return message
+    return f"{message} ({remedy})"
+
+
+class Dropped:
+    """The names of what a renderer could not carry over, each once, in order.
+
+    A name alone was left out. A name with a remark in brackets was carried approximately: "temperature (1 at most)".
+    Names are the client's; they end in a header, so whatever is not plain ASCII in them becomes "?".
+    """
+
+    __slots__ = ("_names",)
+
+    def __init__(self) -> None:
+        self._names: dict[str, None] = {}
+
+    def add(self, name: str, remark: str = "") -> None:
+        plain = re.sub(r"[^A-Za-z0-9_.$@-]", "?", name)[:120]
+        self._names[f"{plain} ({remark})" if remark else plain] = None
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._names)

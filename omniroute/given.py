@@ -1,0 +1,106 @@
+"""Checking what a form or the API sent, field by field, so that everything that is wrong is told at once."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from omniroute.errors import Invalid
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class Given:
+    """Reads `given` by name; what can't be read counts as refused and yields the default. `check()` raises if any was.
+
+    `labels` are the known names and how people call them; any other name is refused.
+    """
+
+    def __init__(self, given: Mapping[str, Any], labels: Mapping[str, str]) -> None:
+        self._given, self._labels = given, labels
+        self._wrong: dict[str, str] = {}
+        for name in given:
+            if name not in labels:
+                near = difflib.get_close_matches(str(name), labels, n=1)
+                self.refuse(str(name), "is not a field here" + (f"; the nearest is {near[0]}" if near else ""))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._given
+
+    def __getitem__(self, name: str) -> Any:
+        """The value as it came; None when it did not."""
+        return self._given.get(name)
+
+    def refuse(self, name: str, why: str) -> None:
+        """Note what is wrong with a field, in words that go on after its label. The first note stands."""
+        self._wrong.setdefault(name, f"{self._labels.get(name, name)} {why}.")
+
+    def check(self) -> None:
+        """Raises Invalid with one sentence a field."""
+        if self._wrong:
+            raise Invalid(" ".join(self._wrong.values()), self._wrong)
+
+    def text(self, name: str, default: str = "", *, longest: int = 100, needed: bool = False) -> str:
+        """One line, trimmed. Null counts as ""."""
+        if name not in self._given and not needed:
+            return default
+        value = self._given.get(name)
+        value = "" if value is None else value
+        if not isinstance(value, str):
+            self.refuse(name, "must be text")
+            return default
+        value = value.strip()
+        if not value and needed:
+            self.refuse(name, "is needed")
+        elif len(value) > longest:
+            self.refuse(name, f"may have at most {longest} characters")
+        elif _CONTROL.search(value):
+            self.refuse(name, "must be one line without control characters")
+        else:
+            return value
+        return default
+
+    def choice(self, name: str, allowed: Collection[str], default: str) -> str:
+        value = self.text(name, default)
+        if value not in allowed:
+            self.refuse(name, f"must be one of {', '.join(allowed)}")
+            return default
+        return value
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self._given.get(name, default)
+        if not isinstance(value, bool):
+            self.refuse(name, "must be true or false")
+            return default
+        return value
+
+    def whole(self, name: str, default: int, low: int, high: int) -> int:
+        value = self._given.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            self.refuse(name, f"must be a whole number from {low} to {high}")
+            return default
+        return value
+
+    def whole_or_none(self, name: str, default: int | None, low: int, high: int) -> int | None:
+        if self._given.get(name, default) is None:
+            return None
+        return self.whole(name, low, low, high)
+
+    def texts(self, name: str, default: Collection[str], *, most: int = 200, longest: int = 256) -> tuple[str, ...]:
+        """A list of lines, trimmed, empty ones and repeats left out."""
+        value = self._given.get(name, default)
+        value = () if value is None else value
+        if (
+            isinstance(value, str | Mapping)
+            or not isinstance(value, Collection)
+            or not all(isinstance(one, str) for one in value)
+        ):
+            self.refuse(name, "must be a list of texts")
+            return tuple(default)
+        lines = tuple(dict.fromkeys(line.strip() for line in value if line.strip()))
+        if len(lines) > most or any(len(line) > longest or _CONTROL.search(line) for line in lines):
+            self.refuse(name, f"may hold at most {most} lines of {longest} characters")
+            return tuple(default)
+        return lines

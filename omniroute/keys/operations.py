@@ -1,0 +1,233 @@
+"""Client keys: what clients send to use the gateway. Each is shown once, when it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from omniroute.clock import Clock
+from omniroute.errors import Missing
+from omniroute.given import Given
+from omniroute.models.db import Database
+from omniroute.models.keys import KeyRow
+from omniroute.security import client_keys
+from omniroute.security.audit import ALL_SCOPES, Actor, NotAllowed, record
+from omniroute.state.configuration import ConfigurationStore
+
+LABELS = {
+    "name": "Name",
+    "scopes": "Scopes",
+    "expires_at": "Expiry",
+    "is_active": "Active",
+    "allowed_models": "Allowed models",
+    "allowed_endpoints": "Allowed endpoints",
+    "no_log": "No log",
+}
+SCOPES = tuple(sorted(ALL_SCOPES, reverse=True))  # relay first: the usual one
+
+
+@dataclass(frozen=True, slots=True)
+class KeyView:
+    """`expired` is as of the reading. Times are seconds since 1970; an `expires_at` of None is never."""
+
+    id: str
+    name: str
+    prefix: str
+    last4: str
+    scopes: tuple[str, ...]
+    expires_at: float | None
+    expired: bool
+    is_active: bool
+    allowed_models: tuple[str, ...]
+    allowed_endpoints: tuple[str, ...]
+    no_log: bool
+    last_used_at: float | None
+    created_at: float
+    updated_at: float
+
+    @property
+    def hint(self) -> str:
+        """The key as it is shown after the first time: "sk-or-AbCd...wxyz"."""
+        return f"{self.prefix}...{self.last4}"
+
+
+class Keys:
+    def __init__(self, database: Database, store: ConfigurationStore, clock: Clock) -> None:
+        self._database, self._store, self._clock = database, store, clock
+
+    def list(self) -> tuple[KeyView, ...]:
+        """Newest first."""
+        with self._database.unit_of_work() as session:
+            rows = session.scalars(sa.select(KeyRow).order_by(KeyRow.created_at.desc(), KeyRow.id)).all()
+        return tuple(self._view(row) for row in rows)
+
+    def get(self, key_id: str) -> KeyView:
+        """Raises Missing."""
+        with self._database.unit_of_work() as session:
+            return self._view(_found(session, key_id))
+
+    def create(self, given: Mapping[str, Any], by: Actor) -> tuple[KeyView, str]:
+        """The view and the key itself, which nobody can see again. Raises Invalid, NotAllowed."""
+        read = Given(given, LABELS)
+        columns = self._columns(read, None)
+        columns["name"] = read.text("name", needed=True)
+        read.check()
+        _must_hold(by, columns["scopes"])
+        key, now = client_keys.make(self._clock), self._clock.now()
+
+        def work(session: Session) -> KeyView:
+            row = KeyRow(id=self._clock.new_id(), last_used_at=None, created_at=now, updated_at=now, **_kept(key), **columns)
+            session.add(row)
+            record(session, now, by, "key.create", f"key:{row.id}", after=_audited(row))
+            return self._view(row)
+
+        return self._store.change(work), key
+
+    def update(self, key_id: str, given: Mapping[str, Any], by: Actor) -> KeyView:
+        """Change what is given. Raises Invalid, Missing, NotAllowed."""
+        read = Given(given, LABELS)
+
+        def work(session: Session) -> KeyView:
+            row = _found(session, key_id)
+            _must_hold(by, row.scopes)
+            columns = self._columns(read, row)
+            columns["name"] = read.text("name", row.name, needed="name" in read)
+            read.check()
+            _must_hold(by, columns["scopes"])
+            before = _audited(row)
+            for name, value in columns.items():
+                setattr(row, name, value)
+            row.updated_at = self._clock.now()
+            record(session, row.updated_at, by, "key.update", f"key:{key_id}", before, _audited(row))
+            return self._view(row)
+
+        return self._store.change(work)
+
+    def delete(self, key_id: str, by: Actor) -> None:
+        """Raises Missing, NotAllowed."""
+
+        def work(session: Session) -> None:
+            row = _found(session, key_id)
+            _must_hold(by, row.scopes)
+            record(session, self._clock.now(), by, "key.delete", f"key:{key_id}", before=_audited(row))
+            session.delete(row)
+
+        self._store.change(work)
+
+    def rotate(self, key_id: str, by: Actor) -> tuple[KeyView, str]:
+        """A new key with the same id and rights; the old one stops working at once. Raises Missing, NotAllowed."""
+        key = client_keys.make(self._clock)
+
+        def work(session: Session) -> KeyView:
+            row = _found(session, key_id)
+            _must_hold(by, row.scopes)
+            before = _audited(row)
+            for name, value in _kept(key).items():
+                setattr(row, name, value)
+            row.updated_at = self._clock.now()
+            record(session, row.updated_at, by, "key.rotate", f"key:{key_id}", before, _audited(row))
+            return self._view(row)
+
+        return self._store.change(work), key
+
+    def record_use(self, used: Mapping[str, float]) -> None:
+        """Note when keys were last used: key id -> seconds since 1970. For batches; changes no configuration."""
+
+        def work(session: Session) -> None:
+            for key_id, at in sorted(used.items()):
+                later = sa.or_(KeyRow.last_used_at.is_(None), KeyRow.last_used_at < at)
+                session.execute(sa.update(KeyRow).where(KeyRow.id == key_id, later).values(last_used_at=at))
+
+        if used:
+            self._database.write(work)
+
+    def _columns(self, read: Given, row: KeyRow | None) -> dict[str, Any]:
+        scopes = read.texts("scopes", row.scopes if row else ("relay",))
+        if not scopes or not ALL_SCOPES.issuperset(scopes):
+            read.refuse("scopes", f"must be one or more of {', '.join(SCOPES)}")
+        endpoints = read.texts("allowed_endpoints", row.allowed_endpoints if row else ())
+        if any(not endpoint.startswith("/") for endpoint in endpoints):
+            read.refuse("allowed_endpoints", "must be paths such as /v1/messages")
+        return {
+            "scopes": [scope for scope in SCOPES if scope in scopes],
+            "expires_at": self._expiry(read, row.expires_at if row else None),
+            "is_active": read.flag("is_active", row.is_active if row else True),
+            "allowed_models": list(read.texts("allowed_models", row.allowed_models if row else ())),
+            "allowed_endpoints": list(endpoints),
+            "no_log": read.flag("no_log", row.no_log if row else False),
+        }
+
+    def _expiry(self, read: Given, stored: float | None) -> float | None:
+        """Seconds since 1970, or ISO 8601 text (UTC where it names no zone); null or "" is never. Must be to come."""
+        if "expires_at" not in read:
+            return stored
+        value = read["expires_at"]
+        if value is None or value == "":
+            return None
+        if isinstance(value, str):
+            try:
+                moment = datetime.fromisoformat(value.strip())
+            except ValueError:
+                read.refuse("expires_at", "must be a time such as 2027-01-31T12:00:00Z")
+                return stored
+            value = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e11:
+            read.refuse("expires_at", "must be a time such as 2027-01-31T12:00:00Z, or seconds since 1970")
+            return stored
+        if value != stored and value <= self._clock.now():
+            read.refuse("expires_at", "must be in the future")
+        return float(value)
+
+    def _view(self, row: KeyRow) -> KeyView:
+        return KeyView(
+            id=row.id,
+            name=row.name,
+            prefix=row.prefix,
+            last4=row.last4,
+            scopes=tuple(row.scopes),
+            expires_at=row.expires_at,
+            expired=row.expires_at is not None and row.expires_at <= self._clock.now(),
+            is_active=row.is_active,
+            allowed_models=tuple(row.allowed_models),
+            allowed_endpoints=tuple(row.allowed_endpoints),
+            no_log=row.no_log,
+            last_used_at=row.last_used_at,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )
+
+
+def _must_hold(by: Actor, scopes: Any) -> None:
+    """A key that manages keys can't make itself, or lay hands on, one that may do more than it may."""
+    if missing := sorted(set(scopes) - by.scopes):
+        raise NotAllowed(f"This key lacks the scope {', '.join(missing)}, so it can't manage a key that has it.")
+
+
+def _kept(key: str) -> dict[str, str]:
+    prefix, last4 = client_keys.shown(key)
+    return {"digest": client_keys.digest(key), "prefix": prefix, "last4": last4}
+
+
+def _found(session: Session, key_id: str) -> KeyRow:
+    row = session.get(KeyRow, key_id)
+    if row is None:
+        raise Missing(f"There is no key {key_id[:80]!r}.")
+    return row
+
+
+def _audited(row: KeyRow) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "begins_and_ends": f"{row.prefix}...{row.last4}",
+        "scopes": row.scopes,
+        "expires_at": row.expires_at,
+        "is_active": row.is_active,
+        "allowed_models": row.allowed_models,
+        "allowed_endpoints": row.allowed_endpoints,
+        "no_log": row.no_log,
+    }

@@ -1,0 +1,42 @@
+"""The management API: JSON under `/api`, and the two health probes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint
+
+from omniroute.manage import audit, auth, catalog, health, keys, logs, models, nodes, openapi, providers, resolve, settings
+from omniroute.manage.endpoint import Endpoint, register
+
+if TYPE_CHECKING:
+    from omniroute.services import Services
+
+VERSION = "0.1.0"
+
+
+def blueprint(services: Services) -> Blueprint:
+    """Every endpoint of `ENDPOINTS`. Who may use them says edge/tiers.py, errors are written by edge/problems.py."""
+    made = Blueprint("manage", __name__)
+    register(made, services, ENDPOINTS)
+    return made
+
+
+def described(services: Services, given: dict[str, Any]) -> dict[str, Any]:
+    return openapi.document(ENDPOINTS, VERSION)
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *auth.ENDPOINTS,
+    *nodes.ENDPOINTS,
+    *providers.ENDPOINTS,
+    *catalog.ENDPOINTS,
+    *models.ENDPOINTS,
+    *keys.ENDPOINTS,
+    *resolve.ENDPOINTS,
+    *logs.ENDPOINTS,
+    *settings.ENDPOINTS,
+    *audit.ENDPOINTS,
+    *health.ENDPOINTS,
+    Endpoint("GET", "/api/openapi.json", "This description", described, dict),
+)

@@ -1,0 +1,43 @@
+"""Two probes for whoever keeps the server running. They tell nothing that is worth hiding, and need no key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Response
+from orjson import dumps
+
+from omniroute.manage.endpoint import Endpoint
+from omniroute.models.db import DatabaseAway
+
+if TYPE_CHECKING:
+    from omniroute.services import Services
+
+
+def alive(services: Services, given: dict[str, Any]) -> dict[str, Any]:
+    return {"status": "ok"}
+
+
+def ready(services: Services, given: dict[str, Any]) -> dict[str, Any] | Response:
+    """Whether this worker should get requests: 503 while it is stopping, or its database is away or of another schema."""
+    database, schema = "ok", "unknown"
+    try:
+        schema = services.database.schema()
+    except DatabaseAway:
+        database = "away"
+    checks = {"database": database, "schema": schema, "draining": services.relay.live.draining}
+    if schema == "current" and not services.relay.live.draining:
+        return {"status": "ready", **checks}
+    return Response(dumps({"status": "unready", **checks}), 503, mimetype="application/json")
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/healthz", "The process is alive", alive, {"status": str}),
+    Endpoint(
+        "GET",
+        "/readyz",
+        "It can serve: database reachable, schema current, not stopping; else 503",
+        ready,
+        {"status": str, "database": str, "schema": str, "draining": bool},
+    ),
+)

@@ -1,0 +1,212 @@
+"""The database: SQLite or Postgres, plain sessions, one writer a process on SQLite.
+
+Measured under gevent with SQLite: a greenlet that yields inside a write transaction makes the others' busy-wait block the
+whole loop, and a deferred BEGIN that reads and then writes fails at once when another process has committed between. So
+all SQLite writes of a process run on one OS thread, with BEGIN IMMEDIATE, and nothing yields inside. Reads run on the
+calling greenlet: in WAL they wait for nobody.
+
+Engines are made on first use and per process, so a fork inherits no open connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import sqlalchemy as sa
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import DeclarativeBase, Session, configure_mappers
+from sqlalchemy.pool import StaticPool
+
+from omniroute.errors import OperationError
+from omniroute.models.schema import State, state_of
+from omniroute.threads import cooperative, on_thread, one_thread
+
+if TYPE_CHECKING:
+    from gevent.threadpool import ThreadPool
+
+T = TypeVar("T")
+
+WRITE_WAIT = 10.0  # seconds
+READ_WAIT = 1.0  # seconds; in WAL a reader waits only while the log is recovered, and then it stalls the loop
+
+# Names that are the same on SQLite and Postgres, so that a later migration can drop what an earlier one made.
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    metadata = sa.MetaData(naming_convention=NAMING)
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+class DatabaseAway(OperationError):
+    """The database can't be reached, or is locked for too long. Nothing was changed."""
+
+    status, code = 503, "database_unavailable"
+
+
+class Database:
+    """`url` is SQLAlchemy's: `sqlite:////path/to/file` or `postgresql+psycopg://...`. Making one connects nowhere.
+
+    `write_wait` is how many seconds a write waits for another process's, on SQLite.
+    """
+
+    def __init__(self, url: str, write_wait: float = WRITE_WAIT) -> None:
+        self.url = url
+        self._write_wait = write_wait
+        self.is_sqlite = url.startswith("sqlite")
+        self._opened: _Opened | None = None
+        self._inside: ContextVar[bool] = ContextVar("inside a write", default=False)
+
+    @contextlib.contextmanager
+    def unit_of_work(self) -> Iterator[Session]:
+        """A session for reading; the database itself refuses a write in it. Raises DatabaseAway.
+
+        What it saw is one state of the database on SQLite; on Postgres each statement sees what is committed by then.
+        """
+        with _faults_named(), Session(self._open().reading, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def write(self, work: Callable[[Session], T]) -> T:
+        """Run `work` in one transaction, committed when it returns and rolled back when it raises.
+
+        It must return plain values, not rows, and must neither yield to other greenlets nor call `write` again: on
+        SQLite it runs on the process's only writer thread. Raises DatabaseAway and whatever `work` raises.
+        """
+        if self._inside.get():
+            raise RuntimeError("Database.write inside Database.write: pass the session on instead")
+        opened = self._open()
+        with _faults_named():
+            if opened.thread is not None:
+                return on_thread(opened.thread, lambda: self._transact(opened, work))
+            if self.is_sqlite:
+                with opened.turn:
+                    return self._transact(opened, work)
+            return self._transact(opened, work)
+
+    def _transact(self, opened: _Opened, work: Callable[[Session], T]) -> T:
+        token = self._inside.set(True)
+        try:
+            with Session(opened.writing, expire_on_commit=False) as session, session.begin():
+                return work(session)
+        finally:
+            self._inside.reset(token)
+
+    def ping(self) -> None:
+        """One statement there and back. Raises DatabaseAway."""
+        with self.unit_of_work() as session:
+            session.execute(sa.text("SELECT 1"))
+
+    def schema(self) -> State:
+        """Where the tables stand against this version of the program. Raises DatabaseAway."""
+        with self.unit_of_work() as session:
+            if not sa.inspect(session.connection()).has_table("alembic_version"):
+                return state_of(None)
+            return state_of(session.execute(sa.text("SELECT version_num FROM alembic_version")).scalar())
+
+    def close(self) -> None:
+        """Close all connections of this process. The next use opens new ones."""
+        opened, self._opened = self._opened, None
+        if opened is not None and opened.pid == os.getpid():
+            opened.reading.dispose()
+            if opened.thread is not None:
+                on_thread(opened.thread, opened.writing.dispose)
+                opened.thread.kill()
+            else:
+                opened.writing.dispose()
+
+    def _open(self) -> _Opened:
+        opened = self._opened
+        if opened is None or opened.pid != os.getpid():
+            opened = self._opened = _open_sqlite(self.url, self._write_wait) if self.is_sqlite else _open_postgres(self.url)
+        return opened
+
+
+def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add `rows` (all with the same keys) in one statement; one whose primary or unique key is there already is left alone."""
+    if not rows:
+        return
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    session.connection().execute(insert(table).on_conflict_do_nothing(), list(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What one process holds. `turn` stands in for the writer thread where no loop runs."""
+
+    pid: int
+    reading: sa.Engine
+    writing: sa.Engine
+    thread: ThreadPool | None
+    turn: threading.Lock
+
+
+def _open_sqlite(url: str, write_wait: float) -> _Opened:
+    configure_mappers()  # here, so that its lock is never taken on the writer thread
+    reading = sa.create_engine(url, pool_size=5, max_overflow=20, connect_args={"check_same_thread": False, "timeout": READ_WAIT})
+    writing = sa.create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": write_wait})
+    sa.event.listen(reading, "connect", _on_connect("query_only=ON"))
+    sa.event.listen(reading, "begin", _on_begin("BEGIN"))
+    sa.event.listen(writing, "connect", _on_connect("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"))
+    sa.event.listen(writing, "begin", _on_begin("BEGIN IMMEDIATE"))
+    return _Opened(os.getpid(), reading, writing, one_thread() if cooperative() else None, threading.Lock())
+
+
+def _open_postgres(url: str) -> _Opened:
+    """A small pool, since hosted plans allow few connections. No prepared statements: a pooler between may mix them up."""
+    configure_mappers()
+    writing = sa.create_engine(
+        url,
+        pool_size=5,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_recycle=600,
+        pool_pre_ping=True,
+        connect_args={"prepare_threshold": None, "connect_timeout": 5, "tcp_user_timeout": 15000},
+    )
+    reading = writing.execution_options(postgresql_readonly=True)
+    return _Opened(os.getpid(), reading, writing, None, threading.Lock())
+
+
+def _on_connect(*pragmas: str) -> Callable[[Any, Any], None]:
+    def prepare(connection: Any, record: Any) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself; _on_begin does
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    return prepare
+
+
+def _on_begin(statement: str) -> Callable[[sa.Connection], None]:
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(statement)
+
+    return begin
+
+
+@contextlib.contextmanager
+def _faults_named() -> Iterator[None]:
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as exc:
+        raise DatabaseAway("The database can't be used right now; nothing was changed. Try again in a moment.") from exc

@@ -1,0 +1,152 @@
+"""Bringing the tables up to this version, one process at a time, with a copy of an SQLite file put aside before.
+
+Imported only when there is something to migrate: Alembic takes 0.3 s.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from flask import Flask
+from flask_migrate import Migrate
+from sqlalchemy.pool import NullPool
+
+from omniroute import file_lock
+from omniroute.errors import OmniRouteError
+from omniroute.models.db import db
+from omniroute.models.schema import REVISIONS, State, state_of
+
+FOLDER = Path(__file__).parents[2] / "migrations"
+ADVISORY_LOCK = 7_120_453_016  # any number, the same in every process that migrates this database
+
+
+class SchemaError(OmniRouteError):
+    """The tables can't be brought to this version. The message is one line and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """`before` is the state that was found; `backup` the copy made of an SQLite file that held tables already."""
+
+    before: State
+    backup: Path | None
+
+
+def migrate(url: str, folder: Path = FOLDER, known: Sequence[str] = REVISIONS) -> Migrated:
+    """Migrate the database at `url` to the newest revision of `folder`, the last one `known`, if it is not there yet.
+
+    All or nothing, and safe to run by several processes at once: the second waits and finds the work done.
+    Raises SchemaError when the database is from a newer version, or can't be reached or changed.
+    """
+    try:
+        with _sqlite(url) if url.startswith("sqlite") else _postgres(url) as connection:
+            return _bring_up(connection, folder, known)
+    except sa.exc.DatabaseError as exc:
+        reason = str(exc.orig).strip().partition("\n")[0]
+        raise SchemaError(f"the database can't be brought to this version: {reason}; nothing was changed") from exc
+
+
+def migration_app(url: str, folder: Path = FOLDER) -> Flask:
+    """A bare app for `flask db` commands, such as writing a new migration (CONTRIBUTING.md)."""
+    app = Flask("omniroute.migrations")
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    db.init_app(app)
+    Migrate(app, db, directory=str(folder))
+    return app
+
+
+def _bring_up(connection: sa.Connection, folder: Path, known: Sequence[str]) -> Migrated:
+    revision = _revision(connection)
+    before = state_of(revision, known)
+    if before == "ahead":
+        raise SchemaError(
+            f"the database is at revision {revision}, which this version does not know (it knows up to {known[-1]}): "
+            "start the newer version again, or restore a backup made before it"
+        )
+    backup = _put_aside(connection, revision) if before == "behind" and connection.dialect.name == "sqlite" else None
+    if before != "current":
+        _upgrade(connection, folder)
+    return Migrated(before, backup)
+
+
+def _upgrade(connection: sa.Connection, folder: Path) -> None:
+    app = migration_app(connection.engine.url.render_as_string(hide_password=False), folder)
+    with app.app_context():
+        config: Config = app.extensions["migrate"].migrate.get_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    if broken := _broken_references(connection):
+        raise SchemaError(f"the migration would leave rows that refer to nothing, in: {broken}; nothing was changed")
+
+
+@contextlib.contextmanager
+def _sqlite(url: str) -> Iterator[sa.Connection]:
+    """A transaction with the write lock, while no other process of this machine migrates.
+
+    Foreign keys are not enforced in it: a batch migration drops the old table, which would delete what refers to it.
+    """
+    path = _path(url)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with file_lock.held(path.parent):
+        path.touch(mode=0o600)
+        engine = sa.create_engine(url, poolclass=NullPool, connect_args={"timeout": 30})
+        sa.event.listen(engine, "connect", _on_connect)
+        sa.event.listen(engine, "begin", _on_begin)
+        with engine.begin() as connection:
+            yield connection
+
+
+def _on_connect(connection: sqlite3.Connection, record: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode=WAL").close()
+
+
+def _on_begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextlib.contextmanager
+def _postgres(url: str) -> Iterator[sa.Connection]:
+    engine = sa.create_engine(url, poolclass=NullPool, connect_args={"prepare_threshold": None, "connect_timeout": 10})
+    with engine.begin() as connection:
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": ADVISORY_LOCK})
+        # A table that a running dyno holds must not hang the release for ever.
+        connection.execute(sa.text("SET LOCAL lock_timeout = '30s'"))
+        yield connection
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    return revision
+
+
+def _put_aside(connection: sa.Connection, revision: str | None) -> Path:
+    """A copy of the SQLite file as it is now: the write lock is held, so nobody changes it meanwhile."""
+    path = Path(str(connection.engine.url.database))
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    copy = path.with_name(f"{path.stem}-{revision}-{stamp}.backup{path.suffix}")
+    os.close(os.open(copy, os.O_WRONLY | os.O_CREAT, 0o600))
+    with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    return copy
+
+
+def _broken_references(connection: sa.Connection) -> str:
+    if connection.dialect.name != "sqlite":
+        return ""
+    return ", ".join(sorted({row[0] for row in connection.execute(sa.text("PRAGMA foreign_key_check"))}))
+
+
+def _path(url: str) -> Path:
+    return Path(str(sa.make_url(url).database))

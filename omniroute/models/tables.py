@@ -1,0 +1,26 @@
+"""All tables, for whoever needs the metadata whole: migrations and tests."""
+
+from __future__ import annotations
+
+from omniroute.models.access import AdminRow, LoginAttemptRow, SessionRow
+from omniroute.models.audit import AuditRow
+from omniroute.models.configuration import ConfigVersionRow, SettingRow
+from omniroute.models.db import Base
+from omniroute.models.keys import KeyRow
+from omniroute.models.logs import LogRow
+from omniroute.models.upstreams import ConnectionRow, ModelRow, NodeRow
+
+TABLES = (
+    AdminRow,
+    SessionRow,
+    LoginAttemptRow,
+    NodeRow,
+    ConnectionRow,
+    ModelRow,
+    KeyRow,
+    LogRow,
+    AuditRow,
+    SettingRow,
+    ConfigVersionRow,
+)
+METADATA = Base.metadata

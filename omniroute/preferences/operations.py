@@ -1,0 +1,71 @@
+"""Preferences: what the operator may choose while the gateway runs. What needs a restart stands in settings.py."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from omniroute.clock import Clock
+from omniroute.given import Given
+from omniroute.models.configuration import SettingRow
+from omniroute.models.db import Database
+from omniroute.security.audit import Actor, record
+from omniroute.state.configuration import ConfigurationStore
+
+THEMES = ("auto", "light", "dark")
+
+
+def _theme(read: Given, name: str, now_is: str) -> str:
+    return read.choice(name, THEMES, now_is)
+
+
+def _time_zone(read: Given, name: str, now_is: str) -> str:
+    zone = read.text(name, now_is, longest=64)
+    if zone not in zoneinfo.available_timezones():
+        read.refuse(name, "must be a name such as Europe/Berlin or UTC")
+        return now_is
+    return zone
+
+
+# Name -> (label, default, how it is read)
+KNOWN: dict[str, tuple[str, Any, Callable[[Given, str, Any], Any]]] = {
+    "theme": ("Theme", "auto", _theme),
+    "time_zone": ("Time zone", "UTC", _time_zone),
+}
+LABELS = {name: label for name, (label, _, _) in KNOWN.items()}
+
+
+class Preferences:
+    def __init__(self, database: Database, store: ConfigurationStore, clock: Clock) -> None:
+        self._database, self._store, self._clock = database, store, clock
+
+    def all(self) -> dict[str, Any]:
+        """Every preference by name, the default where none was chosen."""
+        with self._database.unit_of_work() as session:
+            return _all(session)
+
+    def update(self, given: Mapping[str, Any], by: Actor) -> dict[str, Any]:
+        """Change what is given; returns all. Raises Invalid."""
+        read = Given(given, LABELS)
+
+        def work(session: Session) -> dict[str, Any]:
+            before = _all(session)
+            chosen = {name: reader(read, name, before[name]) for name, (_, _, reader) in KNOWN.items() if name in read}
+            read.check()
+            for name, value in chosen.items():
+                session.merge(SettingRow(key=name, value=value))
+            after = before | chosen
+            if after != before:
+                record(session, self._clock.now(), by, "preferences.update", "preferences", before, after)
+            return after
+
+        return self._store.change(work)
+
+
+def _all(session: Session) -> dict[str, Any]:
+    stored = {row.key: row.value for row in session.scalars(sa.select(SettingRow))}
+    return {name: stored.get(name, default) for name, (_, default, _) in KNOWN.items()}

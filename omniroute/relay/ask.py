@@ -1,0 +1,46 @@
+"""One request as the relay takes it from the HTTP edge: plain values, no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from omniroute.routing.configuration import ClientKey
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """`body` is as it came, `document` the same parsed. `format` names the client's; `endpoint` is the path that was matched.
+
+    `headers` are the caller's, names in lower case. `key` is None for a keyless caller. `started` is a `Clock.tick`.
+    """
+
+    request_id: str
+    endpoint: str
+    format: str
+    body: bytes
+    document: dict[str, Any]
+    model: str
+    stream: bool
+    headers: Mapping[str, str]
+    started: float
+    key: ClientKey | None = None
+    pinned: str | None = None
+    strict: bool = False
+    counting: bool = False  # only the number of tokens is asked for
+    no_log: bool = False
+
+
+@dataclass(slots=True)
+class Reply:
+    """What goes back. `body` is whole bytes or an iterator of pieces; `close` must be called when it is over, read or not."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes | Iterator[bytes]
+    closers: list[Any] = field(default_factory=list)
+
+    def close(self) -> None:
+        for closer in self.closers:
+            closer()

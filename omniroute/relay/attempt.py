@@ -1,0 +1,91 @@
+"""One attempt at one target: address, headers, body, send; an answer that is none is raised as what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from omniroute.errors import StreamCut, StreamStalled, UpstreamEmpty, UpstreamNetwork, UpstreamStatus
+from omniroute.formats.upstream_error import require_json
+from omniroute.http import Answer, Transport
+from omniroute.providers.catalog import Catalog
+from omniroute.providers.outgoing import upstream_headers
+from omniroute.relay.ask import Ask
+from omniroute.relay.lane import Lane, Stream
+from omniroute.routing.plan import Step
+
+LINGER = 1.0  # seconds that an upstream may take to end a stream after its last event
+
+UPSTREAM_IDS = ("request-id", "x-request-id", "x-oneapi-request-id", "anthropic-request-id")
+
+
+def open_attempt(
+    transport: Transport, catalog: Catalog, ask: Ask, step: Step, lane: Lane, credential: str, seconds: float
+) -> Answer:
+    """Send `ask` to `step`'s target; the answer has a status below 300. Raises UpstreamError."""
+    provider = step.target.provider
+    headers = upstream_headers(
+        provider, catalog.wires, credential, ask.headers, stream=ask.stream, timeout=seconds, caller_format=ask.format
+    )
+    answer = transport.send("POST", lane.url(), headers, lane.body(), seconds=seconds)
+    if answer.status >= 400:
+        raise UpstreamStatus(answer.status, dict(answer.headers), answer.read_error())
+    return answer
+
+
+def upstream_id(answer: Answer) -> str | None:
+    """The upstream's own id of the request, for its support."""
+    return next((value[:200] for name in UPSTREAM_IDS if (value := answer.headers.get(name))), None)
+
+
+def run_stream(answer: Answer, stream: Stream, put: Callable[[bytes], None], idle_seconds: float) -> None:
+    """Read `answer` to its end through `stream`, putting out what the client may have.
+
+    Raises UpstreamError when it fails; whether something was promised by then, `stream.committed` says. An error event of the
+    upstream ends it without a raise: `stream.facts.error` has it.
+    """
+    data = _first_bytes(answer)
+    if data.lstrip(b"\xef\xbb\xbf \r\n")[:1] in (b"{", b"[", b"<"):
+        body = data + answer.read(idle_seconds)
+        require_json(answer.status, answer.headers, body)
+        put(stream.whole(body))
+        return
+    answer.wait_at_most(idle_seconds)
+    feed = stream.feed
+    while data:
+        if out := feed(data):
+            put(out)
+        if stream.facts.error is not None:
+            return
+        if stream.done:
+            answer.wait_at_most(LINGER)
+        data = _more(answer, stream)
+    if out := stream.finish():
+        put(out)
+
+
+def _first_bytes(answer: Answer) -> bytes:
+    """The first bytes that are more than white space. Raises UpstreamEmpty, StreamStalled."""
+    gathered = b""
+    while not gathered.strip(b"\xef\xbb\xbf \r\n"):
+        try:
+            data = answer.read1()
+        except UpstreamNetwork as exc:
+            raise _read_failure(exc) from exc
+        if not data:
+            raise UpstreamEmpty(f"upstream answered {answer.status} with an empty body")
+        gathered += data
+    return gathered
+
+
+def _more(answer: Answer, stream: Stream) -> bytes:
+    try:
+        return answer.read1()
+    except UpstreamNetwork as exc:
+        if stream.done:  # the answer is whole; how the line ends no longer matters
+            answer.close()
+            return b""
+        raise _read_failure(exc) from exc
+
+
+def _read_failure(exc: UpstreamNetwork) -> StreamCut | StreamStalled:
+    return StreamStalled(exc.detail) if exc.fault == "timeout" else StreamCut(exc.detail)

@@ -1,0 +1,24 @@
+"""Which lane a request takes to a target."""
+
+from __future__ import annotations
+
+from omniroute.errors import BadRequest
+from omniroute.formats import FORMATS
+from omniroute.relay.ask import Ask
+from omniroute.relay.lane import Lane
+from omniroute.relay.native import NativeLane
+from omniroute.relay.translated import TranslatedLane
+from omniroute.routing.resolve import Target
+
+
+def lane_for(ask: Ask, target: Target) -> Lane:
+    """The lane from the caller's format to the target's. Raises BadRequest when nobody here speaks the target's."""
+    if ask.format == target.provider.format:
+        return NativeLane(ask, target)
+    if target.provider.format not in FORMATS:
+        raise BadRequest(
+            f"'{target.shown}' speaks {target.provider.format}, which can't be asked from {ask.endpoint} yet.",
+            param="model",
+            remedy="Choose a model of a provider that speaks Chat Completions or Messages.",
+        )
+    return TranslatedLane(ask, target)

@@ -1,0 +1,150 @@
+"""The native lane: the body goes on as it came but for `model`, and the answer comes back as it came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from omniroute.errors import Problem, StreamCut, UpstreamEmpty, UpstreamErrorEvent
+from omniroute.formats import FORMATS, Format, sse
+from omniroute.formats.body import replace_model, with_stream_usage
+from omniroute.providers.urls import chat_url
+from omniroute.relay.answers import collect, looks_streamed, read_answer, replay
+from omniroute.relay.ask import Ask
+from omniroute.relay.lane import Facts
+from omniroute.routing.resolve import Target
+
+LARGEST_EVENT = 16 * 1024 * 1024  # bytes of one unfinished event
+NO_EVENT = (b": null\n", b": null\r", b":null\n", b":null\r")  # `data: null`, which some relays send between events
+
+
+class NativeLane:
+    dropped: tuple[str, ...] = ()
+
+    def __init__(self, ask: Ask, target: Target) -> None:
+        self._ask, self._target = ask, target
+        self._format = FORMATS[ask.format]
+        self._adds_usage = ask.stream and ask.format == "openai_chat" and not _asks_usage(ask.document)
+
+    def url(self) -> str:
+        return chat_url(self._target.provider)
+
+    def body(self) -> bytes:
+        raw = replace_model(self._ask.body, self._target.model)
+        return with_stream_usage(raw, self._ask.document) if self._adds_usage else raw
+
+    def stream(self) -> NativeStream:
+        return NativeStream(self._format, self._ask.model, withhold_usage=self._adds_usage)
+
+    def whole(self, status: int, headers: Mapping[str, str], body: bytes) -> tuple[bytes, Facts]:
+        facts = Facts()
+        if looks_streamed(body):
+            return collect(self._format, self._format, body, facts), facts
+        seen = self._format.inspect(read_answer(status, headers, body))
+        if seen.error is not None:
+            raise UpstreamErrorEvent(seen.error)
+        if not seen.content:
+            raise UpstreamEmpty("upstream answered without content")
+        facts.usage, facts.finish = seen.usage, seen.stop_reason
+        return body, facts
+
+
+class NativeStream:
+    """Passes whole events on untouched, and looks into those that tell something.
+
+    `withhold_usage` takes out the chunk that was only asked for here.
+    """
+
+    def __init__(self, format: Format, model: str, *, withhold_usage: bool) -> None:
+        self._format, self._model, self._withhold = format, model, withhold_usage
+        self._telltales = (*format.TELLTALES, *NO_EVENT)
+        self._decoder = sse.Decoder()
+        self._rest = b""
+        self._held: list[bytes] = []
+        self._ending = False
+        self.committed = self.done = False
+        self.facts = Facts()
+
+    def feed(self, data: bytes) -> bytes:
+        if self._rest:
+            data = self._rest + data
+        end = _boundary(data)
+        if end == len(data):
+            self._rest = b""
+        else:
+            self._rest, data = data[end:], data[:end]
+            if len(self._rest) > LARGEST_EVENT:
+                raise StreamCut(f"an event of more than {LARGEST_EVENT} bytes")
+            if not data:
+                return b""
+        if self.committed:
+            for mark in self._telltales:
+                if mark in data:
+                    break
+            else:
+                return data
+        return self._examine(self._decoder.feed(data))
+
+    def finish(self) -> bytes:
+        out = self._examine(self._decoder.feed(self._rest) + self._decoder.flush()) if self._rest else b""
+        self._rest = b""
+        if self.facts.error is not None:
+            return out
+        if not self._ending:
+            if not self.committed and not self._held:
+                raise UpstreamEmpty("upstream sent an empty stream")
+            raise StreamCut("the stream ended without its last event")
+        if not self.done:  # complete, but for the event that says so
+            self.done = True
+            out += self._format.LAST_EVENT
+        return out
+
+    def whole(self, body: bytes) -> bytes:
+        self.committed = self.done = True
+        return replay(self._format, self._format, body, self.facts, "", include_usage=not self._withhold)
+
+    def fail(self, problem: Problem) -> bytes:
+        return self._format.StreamWriter(self._model, True).fail(problem)
+
+    def _examine(self, events: Iterable[sse.Event]) -> bytes:
+        out = self._held
+        for event in events:
+            if self._passes(event):
+                out.append(event.raw if event.raw.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")) else event.raw.rstrip() + b"\n\n")
+            if self.facts.error is not None:
+                break
+        if not self.committed:
+            return b""
+        self._held = []
+        return b"".join(out)
+
+    def _passes(self, event: sse.Event) -> bool:
+        """Whether the client gets this event; what it tells goes into `facts`."""
+        if not event.data:
+            return True  # a comment
+        seen = self._format.sight(event)
+        if seen is None:
+            return False  # `null`, or one malformed chunk: no reason to lose the answer
+        if seen.error is not None:
+            self.facts.error = seen.error
+            return False
+        if seen.usage is not None:
+            self.facts.usage = seen.usage if self.facts.usage is None else self.facts.usage.merged(seen.usage)
+        if seen.stop_reason is not None:
+            self.facts.finish = seen.stop_reason
+        self.committed = self.committed or seen.content
+        self._ending = self._ending or seen.last
+        self.done = self.done or seen.done
+        return not (self._withhold and seen.usage is not None and not seen.content)
+
+
+def _asks_usage(document: dict[str, Any]) -> bool:
+    options = document.get("stream_options")
+    return isinstance(options, dict) and options.get("include_usage") is True
+
+
+def _boundary(data: bytes) -> int:
+    """Where the last whole event in `data` ends."""
+    if data.endswith(b"\n\n"):
+        return len(data)
+    return max(data.rfind(b"\n\n") + 2, data.rfind(b"\r\n\r\n") + 4, 3) if b"\n\n" in data or b"\r\n\r\n" in data else 0

@@ -1,0 +1,85 @@
+"""What one worker knows of the configuration: frozen values, replaced as a whole when something changes.
+
+A request takes one `Configuration` at its start and uses it to its end, so an edit in the middle changes nothing
+under it. Secrets stay sealed in here; they are opened at the moment of the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from omniroute.providers.catalog import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A credential at one provider or node. `sealed` is the encrypted API key, "" for providers that ask for none."""
+
+    id: str
+    provider_id: str
+    name: str
+    sealed: str
+    priority: int = 0
+    max_concurrent: int | None = None
+    is_active: bool = True
+    test_status: str = "untested"  # untested | active | error | banned
+    status_reason: str | None = None
+    succeeded: bool = False  # has answered at least once: routing/failures.py reads some errors differently then
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def terminal(self) -> bool:
+        """Set by the operator's side of things (bad key, ban); time never heals it."""
+        return self.test_status in ("error", "banned")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientKey:
+    """A key that clients send. Only its SHA-256 is known."""
+
+    id: str
+    name: str
+    digest: str
+    scopes: frozenset[str] = frozenset({"relay"})
+    expires_at: float | None = None
+    is_active: bool = True
+    allowed_models: tuple[str, ...] = ()  # globs over the requested name; empty: all
+    allowed_endpoints: tuple[str, ...] = ()  # paths such as "/v1/messages"; empty: all
+    no_log: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A model that a user added or that was discovered upstream, beside those of the catalogue."""
+
+    provider_id: str
+    id: str
+    source: str  # custom | discovered
+    name: str = ""
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything that decides where a request may go.
+
+    `providers` holds the native ones and the nodes as one kind of value, by id. `prefixes` maps what users type
+    before the slash (lower case: ids, aliases, prefixes) to the one id that owns it now. `connections` lists, per
+    provider id, the connections in order of priority. `keys` is by SHA-256 hex digest.
+    """
+
+    version: int
+    providers: Mapping[str, Provider]
+    prefixes: Mapping[str, str]
+    connections: Mapping[str, tuple[Connection, ...]]
+    keys: Mapping[str, ClientKey]
+    models: Mapping[str, tuple[ListedModel, ...]]
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+    def connection(self, connection_id: str) -> Connection | None:
+        for rows in self.connections.values():
+            for row in rows:
+                if row.id == connection_id:
+                    return row
+        return None

@@ -1,0 +1,44 @@
+"""The collaborators that views are given. Made once per process, in app.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omniroute.accounts.operations import Accounts
+from omniroute.clock import Clock
+from omniroute.connections.models import ModelList
+from omniroute.connections.nodes import Nodes
+from omniroute.connections.operations import Connections
+from omniroute.keys.operations import Keys
+from omniroute.models.db import Database
+from omniroute.preferences.operations import Preferences
+from omniroute.providers.catalog import Catalog
+from omniroute.relay.explain import Explain
+from omniroute.relay.ledger import Ledger
+from omniroute.relay.probe import Probe
+from omniroute.relay.service import Relay
+from omniroute.security.audit import AuditLog
+from omniroute.settings import Settings
+from omniroute.state.configuration import ConfigurationStore
+from omniroute.usage.logs import LogReports
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    settings: Settings
+    clock: Clock
+    catalog: Catalog
+    database: Database
+    configuration: ConfigurationStore
+    accounts: Accounts
+    keys: Keys
+    nodes: Nodes
+    connections: Connections
+    models: ModelList
+    preferences: Preferences
+    audit: AuditLog
+    logs: LogReports
+    ledger: Ledger
+    relay: Relay
+    probe: Probe
+    explain: Explain

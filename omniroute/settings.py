@@ -1,0 +1,294 @@
+"""Settings: read once from the environment and `.env`, typed, and refused when wrong.
+
+The only reader of `os.environ` (beside gunicorn.conf.py). A real environment variable wins over `.env`. A name in
+`.env` that nobody knows is refused together with the nearest one that exists; the environment itself holds many
+names that are not ours, so those are left alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from omniroute.errors import SettingError
+from omniroute.secrets_file import ensure_secrets
+
+# Values that people copy from documentation. A secret that everybody knows is none.
+WELL_KNOWN = frozenset({"changeme", "change-me", "secret", "dev", "development", "password", "omniroute", "test", "default"})
+MIN_SECRET = 32  # characters
+MAKE_SECRET = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+MAKE_KEY = "python3 -c 'import base64,secrets; print(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())'"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+PrivateRule = str | tuple[str, ...]  # "auto", "true", "false", or hosts and networks
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settings:
+    """What the operator decided. Field names are the environment's names in lower case.
+
+    Seconds for every `*_seconds`; `storage_encryption_keys` are Fernet keys, the first one encrypts and all decrypt.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 20128
+    data_dir: Path = Path("./data")
+    database_url: str | None = None
+    redis_url: str | None = None
+    initial_password: str | None = None
+    secret_key: str = ""
+    storage_encryption_keys: tuple[str, ...] = ()
+    require_api_key: str = "auto"
+    enable_cc_compatible_provider: bool = False
+    allow_private_upstreams: PrivateRule = "auto"
+    web_concurrency: int = 2
+    max_body_mb: int = 64
+    trusted_hosts: tuple[str, ...] = ()
+    proxy_hops: int = 0
+    public_url: str | None = None
+    log_level: str = "INFO"
+    connect_seconds: float = 5.0
+    first_event_seconds: float = 60.0
+    idle_seconds: float = 180.0
+    answer_seconds: float = 600.0
+    heartbeat_seconds: float = 15.0
+    drain_seconds: float = 15.0
+
+    @property
+    def loopback(self) -> bool:
+        """Bound to an address that only this machine reaches."""
+        return is_loopback(self.host)
+
+    @property
+    def max_body(self) -> int:
+        """Bytes."""
+        return self.max_body_mb * 1024 * 1024
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database as SQLAlchemy names it: psycopg 3 for Postgres, a file in `data_dir` otherwise."""
+        if self.database_url is None:
+            return f"sqlite:///{(self.data_dir / 'omniroute.db').absolute()}"
+        return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", self.database_url)
+
+    @property
+    def keyless_possible(self) -> bool:
+        """Whether any request at all may come without a key (api.md, "Who needs a key")."""
+        if self.require_api_key == "auto":
+            return self.loopback and self.proxy_hops == 0 and self.public_url is None
+        return self.require_api_key == "false"
+
+    def __repr__(self) -> str:
+        return f"Settings(host={self.host!r}, port={self.port}, data_dir={str(self.data_dir)!r})"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Settings:
+        """Read `environ` (default: the process's) over `dotenv` (default: `./.env`).
+
+        Makes the secrets into `DATA_DIR/server.env` on a first start without DATABASE_URL.
+        Raises SettingError with one line on the first mistake.
+        """
+        given = _gather(os.environ if environ is None else environ, Path(".env") if dotenv is None else dotenv)
+        values = {name.lower(): reader(name, given[name]) for name, reader in READERS.items() if given.get(name, "") != ""}
+        keys = values.pop("storage_encryption_key", ())
+        settings = cls(**values, storage_encryption_keys=keys)
+        return _with_secrets(settings)
+
+
+def is_loopback(host: str) -> bool:
+    """True for localhost, 127.0.0.0/8 and ::1, with or without brackets."""
+    bare = host.strip("[]")
+    if bare == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(bare).is_loopback
+    except ValueError:
+        return False
+
+
+# Reading one value: each takes (name, text) and returns the value or raises SettingError -----------
+
+
+def _text(name: str, text: str) -> str:
+    return text
+
+
+def _whole(low: int, high: int) -> Callable[[str, str], int]:
+    def read(name: str, text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text) or not low <= int(text) <= high:
+            raise SettingError(f"{name}={text!r}: must be a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def _seconds(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= 86400:
+        raise SettingError(f"{name}={text!r}: must be seconds above 0 and up to 86400")
+    return value
+
+
+def _flag(name: str, text: str) -> bool:
+    return _one_of("true", "false")(name, {"1": "true", "0": "false"}.get(text, text)) == "true"
+
+
+def _one_of(*allowed: str) -> Callable[[str, str], str]:
+    def read(name: str, text: str) -> str:
+        for choice in allowed:
+            if text.lower() == choice.lower():
+                return choice
+        raise SettingError(f"{name}={text!r}: must be one of {', '.join(allowed)}")
+
+    return read
+
+
+def _path(name: str, text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _database(name: str, text: str) -> str:
+    if not re.match(r"postgres(ql)?(\+psycopg)?://", text):
+        raise SettingError(f"{name}: must start with postgres:// or postgresql:// (leave it out for SQLite in DATA_DIR)")
+    return text
+
+
+def _redis(name: str, text: str) -> str:
+    if not re.match(r"(rediss?|unix)://", text):
+        raise SettingError(f"{name}: must start with redis://, rediss:// or unix://")
+    return text
+
+
+def _password(name: str, text: str) -> str:
+    if len(text) < 10 or text.lower() in WELL_KNOWN:
+        raise SettingError(f"{name}: must have at least 10 characters and not be a well-known word")
+    return text
+
+
+def _secret(name: str, text: str) -> str:
+    if len(text) < MIN_SECRET or text.lower() in WELL_KNOWN or len(set(text)) < 8:
+        raise SettingError(
+            f"{name}: too short or well-known; must be {MIN_SECRET} random characters or more, made with: {MAKE_SECRET}"
+        )
+    return text
+
+
+def _fernet_keys(name: str, text: str) -> tuple[str, ...]:
+    """Keys as Fernet takes them. 64 hex digits, which Heroku's generator makes, are 32 bytes too."""
+    keys = []
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        try:
+            raw = bytes.fromhex(part) if re.fullmatch(r"[0-9a-fA-F]{64}", part) else base64.urlsafe_b64decode(part)
+        except (ValueError, binascii.Error):
+            raw = b""
+        if len(raw) != 32 or len(set(raw)) < 8:
+            raise SettingError(
+                f"{name}: must be 32 random bytes in URL-safe base64 (several with commas, the first encrypts), "
+                f"made with: {MAKE_KEY}"
+            )
+        keys.append(base64.urlsafe_b64encode(raw).decode())
+    return tuple(keys)
+
+
+def _private(name: str, text: str) -> PrivateRule:
+    if text.lower() in ("auto", "true", "false"):
+        return text.lower()
+    entries = tuple(part.strip().lower() for part in text.split(",") if part.strip())
+    for entry in entries:
+        if re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", entry) and not re.fullmatch(r"[\d.]+", entry):
+            continue
+        try:
+            ipaddress.ip_network(entry, strict=False)
+        except ValueError:
+            raise SettingError(
+                f"{name}: {entry!r} is no host, address or network; "
+                "allowed are auto, true, false, or a list such as 10.0.0.0/8,nas.lan"
+            ) from None
+    return entries
+
+
+def _hosts(name: str, text: str) -> tuple[str, ...]:
+    entries = tuple(part.strip().lower() for part in text.split(",") if part.strip())
+    for entry in entries:
+        if not re.fullmatch(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d+)?|\[[0-9a-f:]+\](:\d+)?", entry):
+            raise SettingError(f"{name}: {entry!r} is no host name; give names such as gateway.example.com or .example.com")
+    return entries
+
+
+def _public_url(name: str, text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise SettingError(f"{name}={text!r}: must be a URL such as https://gateway.example.com")
+    return text.rstrip("/")
+
+
+READERS: dict[str, Callable[[str, str], Any]] = {
+    "HOST": _text,
+    "PORT": _whole(1, 65535),
+    "DATA_DIR": _path,
+    "DATABASE_URL": _database,
+    "REDIS_URL": _redis,
+    "INITIAL_PASSWORD": _password,
+    "SECRET_KEY": _secret,
+    "STORAGE_ENCRYPTION_KEY": _fernet_keys,
+    "REQUIRE_API_KEY": _one_of("auto", "true", "false"),
+    "ENABLE_CC_COMPATIBLE_PROVIDER": _flag,
+    "ALLOW_PRIVATE_UPSTREAMS": _private,
+    "WEB_CONCURRENCY": _whole(1, 64),
+    "MAX_BODY_MB": _whole(1, 1024),
+    "TRUSTED_HOSTS": _hosts,
+    "PROXY_HOPS": _whole(0, 10),
+    "PUBLIC_URL": _public_url,
+    "LOG_LEVEL": _one_of(*LOG_LEVELS),
+    "CONNECT_SECONDS": _seconds,
+    "FIRST_EVENT_SECONDS": _seconds,
+    "IDLE_SECONDS": _seconds,
+    "ANSWER_SECONDS": _seconds,
+    "HEARTBEAT_SECONDS": _seconds,
+    "DRAIN_SECONDS": _seconds,
+}
+
+
+def _gather(environ: Mapping[str, str], dotenv: Path) -> dict[str, str]:
+    """`.env` below the environment; unknown names in `.env` are refused."""
+    stored = {name: text or "" for name, text in dotenv_values(dotenv).items()} if dotenv.is_file() else {}
+    for name in stored:
+        if name not in READERS:
+            near = difflib.get_close_matches(name.upper(), READERS, n=1, cutoff=0.0)
+            raise SettingError(f"{name} in {dotenv.name}: no such setting; the nearest is {near[0]}")
+    return {name: environ.get(name, stored.get(name, "")).strip() for name in READERS}
+
+
+def _with_secrets(settings: Settings) -> Settings:
+    """Fill in the two secrets: from the environment, else (without DATABASE_URL) from DATA_DIR/server.env."""
+    if settings.secret_key and settings.storage_encryption_keys:
+        return settings
+    if settings.database_url is not None:
+        name, make = ("STORAGE_ENCRYPTION_KEY", MAKE_KEY) if settings.secret_key else ("SECRET_KEY", MAKE_SECRET)
+        raise SettingError(f"{name} is missing: with DATABASE_URL it must come from the environment; make one with: {make}")
+    try:
+        found = ensure_secrets(settings.data_dir)
+    except OSError as exc:
+        raise SettingError(
+            f"DATA_DIR={str(settings.data_dir)!r}: {exc.strerror or exc}; must be a folder that can be written"
+        ) from exc
+    return replace(
+        settings,
+        secret_key=settings.secret_key or _secret("SECRET_KEY", found["SECRET_KEY"]),
+        storage_encryption_keys=settings.storage_encryption_keys
+        or _fernet_keys("STORAGE_ENCRYPTION_KEY", found["STORAGE_ENCRYPTION_KEY"]),
+    )

@@ -1,0 +1,69 @@
+"""Rows as the values that routing and providers work with. A sealed text stands in a row's JSON as `{"sealed": ...}`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from omniroute.models.keys import KeyRow
+from omniroute.models.upstreams import ConnectionRow, ModelRow, NodeRow
+from omniroute.providers.nodes import Node
+from omniroute.routing.configuration import ClientKey, Connection, ListedModel
+from omniroute.security.vault import Vault
+
+
+def node_value(row: NodeRow, vault: Vault) -> Node:
+    """Raises VaultError when a header's value was sealed with a key that is not at hand."""
+    return Node(
+        id=row.id,
+        name=row.name,
+        prefix=row.prefix,
+        type=row.type,
+        compat_mode=row.compat_mode,
+        api_type=row.api_type,
+        base_url=row.base_url,
+        chat_path=row.chat_path,
+        models_path=row.models_path,
+        custom_headers=tuple((name, _opened(value, vault)) for name, value in row.custom_headers),
+    )
+
+
+def connection_value(row: ConnectionRow) -> Connection:
+    return Connection(
+        id=row.id,
+        provider_id=row.provider_id,
+        name=row.name,
+        sealed=row.sealed,
+        priority=row.priority,
+        max_concurrent=row.max_concurrent,
+        is_active=row.is_active,
+        test_status=row.test_status,
+        status_reason=row.status_reason,
+        succeeded=row.succeeded,
+        fields={name: value["sealed"] if isinstance(value, Mapping) else value for name, value in row.fields.items()},
+    )
+
+
+def key_value(row: KeyRow) -> ClientKey:
+    return ClientKey(
+        id=row.id,
+        name=row.name,
+        digest=row.digest,
+        scopes=frozenset(row.scopes),
+        expires_at=row.expires_at,
+        is_active=row.is_active,
+        allowed_models=tuple(row.allowed_models),
+        allowed_endpoints=tuple(row.allowed_endpoints),
+        no_log=row.no_log,
+    )
+
+
+def model_value(row: ModelRow) -> ListedModel:
+    return ListedModel(row.provider_id, row.model_id, row.source, row.name, row.hidden)
+
+
+def _opened(value: Any, vault: Vault) -> str | None:
+    if isinstance(value, Mapping):
+        return vault.open(value["sealed"])
+    text: str | None = value
+    return text

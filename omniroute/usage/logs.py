@@ -1,0 +1,187 @@
+"""The log: rows written in batches, and read page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from omniroute.errors import Invalid, Missing
+from omniroute.models.db import Database, insert_new
+from omniroute.models.logs import LogRow
+from omniroute.models.paging import Page, page
+from omniroute.security.redaction import redact, redact_values
+
+LONGEST_TEXT = 4000  # characters of a message, remedy, decision or path
+MOST_ATTEMPTS = 64
+OUTCOMES = ("ok", "failed")
+
+_COLUMNS = sa.inspect(LogRow).columns
+# What a row says that was left out of it.
+_BLANK: dict[str, Any] = dict.fromkeys((column.name for column in _COLUMNS), None) | {
+    "method": "",
+    "path": "",
+    "endpoint": "",
+    "format": "",
+    "streamed": False,
+    "status": 0,
+    "kind": "",
+    "usage_source": "absent",
+    "attempts": (),
+    "dropped": (),
+}
+# Characters that a text column holds.
+_ROOM = {column.name: column.type.length or LONGEST_TEXT for column in _COLUMNS if isinstance(column.type, sa.String)}
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilters:
+    """All that are given must hold. `since` and `until` are seconds since 1970 (`until` is not included).
+
+    `model` is a part of the requested or upstream name, `provider` an id or prefix, `outcome` "ok" or "failed",
+    `kind` a failure class, `request_id` the beginning of an id.
+    """
+
+    since: float | None = None
+    until: float | None = None
+    key_id: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    connection_id: str | None = None
+    outcome: str | None = None
+    status: int | None = None
+    kind: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogView:
+    """One request; the fields are those of `models/logs.py: LogRow`."""
+
+    id: str
+    at: float
+    method: str
+    path: str
+    endpoint: str
+    format: str
+    streamed: bool
+    requested_model: str | None
+    provider_id: str | None
+    provider_prefix: str | None
+    upstream_model: str | None
+    canonical_model: str | None
+    connection_id: str | None
+    connection_name: str | None
+    key_id: str | None
+    key_name: str | None
+    status: int
+    kind: str
+    message: str | None
+    remedy: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    usage_source: str
+    first_ms: int | None
+    total_ms: int | None
+    attempts: tuple[dict[str, Any], ...]
+    decision: str | None
+    client: str | None
+    finish: str | None
+    upstream_request_id: str | None
+    dropped: tuple[str, ...]
+
+
+class LogReports:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(self, filters: LogFilters | None = None, before: str | None = None, limit: int = 50) -> Page[LogView]:
+        """Newest first. Raises Invalid for a bad cursor, limit or outcome."""
+        wanted = _conditions(filters or LogFilters())
+        with self._database.unit_of_work() as session:
+            return page(session, LogRow, wanted, before, limit, _view)
+
+    def get(self, request_id: str) -> LogView:
+        """Raises Missing."""
+        with self._database.unit_of_work() as session:
+            row = session.get(LogRow, request_id)
+        if row is None:
+            raise Missing("There is no log row of this id. It may be too old, or not written yet.")
+        return _view(row)
+
+
+def insert_rows(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a batch; for use inside `Database.write`. A row that is there already is left alone.
+
+    Each needs `id` and `at`; unknown names raise KeyError. Texts are cut to what their column holds, and what upstreams
+    said is redacted once more.
+    """
+    insert_new(session, LogRow, [_storable(row) for row in rows])
+
+
+def _storable(given: Mapping[str, Any]) -> dict[str, Any]:
+    if unknown := given.keys() - _BLANK.keys():
+        raise KeyError(f"log rows have no {sorted(unknown)}")
+    row: dict[str, Any] = {**_BLANK, **given}
+    for name, room in _ROOM.items():
+        value = row[name]
+        if value:
+            row[name] = _fit(redact(value) if name == "message" else value, room)
+    row["attempts"] = [_attempt(attempt) for attempt in (row["attempts"] or ())[:MOST_ATTEMPTS]]
+    row["dropped"] = [_fit(name) for name in row["dropped"] or ()]
+    return row
+
+
+def _attempt(given: Mapping[str, Any]) -> dict[str, Any]:
+    attempt = {name: _fit(value) if isinstance(value, str) else value for name, value in given.items()}
+    for name in ("message", "detail"):
+        if attempt.get(name):
+            attempt[name] = redact_values(attempt[name])
+    return attempt
+
+
+def _fit(text: str, room: int = LONGEST_TEXT) -> str:
+    """Postgres refuses a NUL and a text too long for its column, and both refuse half a surrogate pair: with the whole batch."""
+    text = text[:room]
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _conditions(filters: LogFilters) -> list[sa.ColumnElement[bool]]:
+    if filters.outcome not in (None, *OUTCOMES):
+        raise Invalid("outcome must be ok or failed", {"outcome": "must be ok or failed"})
+    wanted: list[sa.ColumnElement[bool]] = []
+    if filters.since is not None:
+        wanted.append(LogRow.at >= filters.since)
+    if filters.until is not None:
+        wanted.append(LogRow.at < filters.until)
+    if filters.model:
+        named = (LogRow.requested_model, LogRow.upstream_model)
+        wanted.append(sa.or_(*(column.icontains(filters.model, autoescape=True) for column in named)))
+    if filters.provider:
+        wanted.append(sa.or_(LogRow.provider_id == filters.provider, LogRow.provider_prefix == filters.provider))
+    if filters.outcome is not None:
+        wanted.append(LogRow.kind == "ok" if filters.outcome == "ok" else LogRow.kind != "ok")
+    if filters.request_id:
+        wanted.append(LogRow.id.startswith(filters.request_id, autoescape=True))
+    for column, value in (
+        (LogRow.key_id, filters.key_id),
+        (LogRow.connection_id, filters.connection_id),
+        (LogRow.status, filters.status),
+        (LogRow.kind, filters.kind),
+    ):
+        if value is not None and value != "":
+            wanted.append(column == value)
+    return wanted
+
+
+def _view(row: LogRow) -> LogView:
+    values = {field.name: getattr(row, field.name) for field in fields(LogView)}
+    return LogView(**values | {"attempts": tuple(row.attempts), "dropped": tuple(row.dropped)})

@@ -1,0 +1,175 @@
+"""Real databases for tests: a fresh SQLite file or a fresh Postgres database each, with the tables of today in it.
+
+The Postgres server is a private one, started when the first test asks, reachable by a Unix socket only, stopped at the
+end. Postgres refuses to run as root; then it runs as the user `postgres`, which Debian's package makes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from omniroute.models.db import Database
+from omniroute.models.migration import migrate
+
+FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=", "max_connections=60")
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running server. `folder` holds its socket."""
+
+    folder: Path
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def url(self, name: str) -> str:
+        return f"postgresql+psycopg://postgres@/{name}?host={self.folder}"
+
+    def create(self, template: str = "template0") -> str:
+        """A new database, a copy of `template`; its name."""
+        name = f"test_{next(self.numbers)}"
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return name
+
+    def drop(self, name: str) -> None:
+        self.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(f"host={self.folder} user=postgres dbname=postgres", autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The server of this run."""
+    binaries = _binaries()
+    folder = Path(tempfile.mkdtemp(prefix="omniroute-postgres-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
+    cluster = folder / "cluster"
+    subprocess.run(
+        [
+            *_as_nobody_special(),
+            binaries / "initdb",
+            "-D",
+            cluster,
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "-N",
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        cwd=folder,
+    )
+    options = [part for setting in FAST for part in ("-c", setting)]
+    server = subprocess.Popen(
+        [*_as_nobody_special(), binaries / "postgres", "-D", cluster, "-k", folder, *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+    )
+    try:
+        running = Postgres(folder)
+        _wait(running, server)
+        yield running
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _postgres_template(postgres: Postgres) -> str:
+    name = postgres.create()
+    migrate(postgres.url(name))
+    return name
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "omniroute.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, _sqlite_template: Path) -> str:
+    """A SQLite file of this test's own, with the tables in it."""
+    path = tmp_path / "omniroute.db"
+    shutil.copyfile(_sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres, _postgres_template: str) -> Iterator[str]:
+    """A Postgres database of this test's own, with the tables in it."""
+    name = postgres.create(_postgres_template)
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The test runs twice: on SQLite and on Postgres."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """As `database_url`, but without tables."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'omniroute.db'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    name = server.create()
+    yield server.url(name)
+    server.drop(name)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
+    yield opened
+    opened.close()
+
+
+def _as_nobody_special() -> list[str]:
+    """The server ends with us, whatever ends us; and it is not root."""
+    drop = ["--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+    return ["setpriv", *drop, "--pdeathsig", "INT"]
+
+
+def _binaries() -> Path:
+    """The newest installed; Debian keeps them outside PATH."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    found = versions[-1] if versions else shutil.which("initdb")
+    assert found, "these tests need PostgreSQL: install Debian's package 'postgresql'"
+    return Path(found).parent
+
+
+def _wait(running: Postgres, server: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 60
+    while True:
+        try:
+            running.execute("SELECT 1")
+            return
+        except psycopg.OperationalError:
+            assert server.poll() is None, "the Postgres server did not start"
+            assert time.monotonic() < until, "the Postgres server did not answer within 60 s"
+            time.sleep(0.02)

@@ -1,0 +1,238 @@
+"""The transport over real sockets: statuses, lines that break in every way, live reading, reuse."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from omniroute.address_guard import AddressGuard
+from omniroute.errors import AddressRefused, UpstreamNetwork, UpstreamNotJson, UpstreamRedirect
+from omniroute.http import Transport
+
+Script = Callable[[socket.socket], None]
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@contextmanager
+def server(*scripts: Script) -> Iterator[str]:
+    """One connection per script, in order."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    threads: list[threading.Thread] = []
+
+    def run() -> None:
+        for script in scripts:
+            client, _ = listener.accept()
+            with client:
+                script(client)
+
+    threads.append(threading.Thread(target=run, daemon=True))
+    threads[0].start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1/messages"
+    finally:
+        threads[0].join(10)
+        listener.close()
+
+
+def read_request(client: socket.socket) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += client.recv(65536)
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = next((int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
+    while len(body) < length:
+        body += client.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def answering(*answers: bytes) -> Script:
+    def script(client: socket.socket) -> None:
+        for answer in answers:
+            read_request(client)
+            client.sendall(answer)
+
+    return script
+
+
+def transport(private: bool = True) -> Transport:
+    return Transport(AddressGuard(private=private), connect_seconds=2)
+
+
+def post(url: str, sender: Transport | None = None, seconds: float = 5.0) -> tuple[int, bytes]:
+    answer = (sender or transport()).send("POST", url, [("Content-Type", "application/json")], b"{}", seconds=seconds)
+    return answer.status, answer.read(seconds)
+
+
+def test_request_is_sent_as_given() -> None:
+    seen: list[bytes] = []
+
+    def script(client: socket.socket) -> None:
+        seen.append(read_request(client))
+        client.sendall(OK)
+
+    with server(script) as url:
+        answer = transport().send(
+            "POST", url + "?beta=true", [("X-App", "cli"), ("Accept-Encoding", "identity")], b'{"a":1}', seconds=5
+        )
+        assert (answer.status, answer.read(5)) == (200, b"{}")
+    head, _, body = seen[0].partition(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    assert lines[0] == b"POST /v1/messages?beta=true HTTP/1.1"
+    assert body == b'{"a":1}'
+    names = [line.partition(b":")[0].lower() for line in lines[1:]]
+    assert sorted(names) == [b"accept-encoding", b"content-length", b"host", b"user-agent", b"x-app"]
+
+
+def test_connection_is_reused_and_a_dead_one_is_replaced_unseen() -> None:
+    with server(answering(OK, OK), answering(OK)) as url:
+        sender = transport()
+        assert [post(url, sender)[0] for _ in range(3)] == [200, 200, 200]
+
+
+def test_environment_and_netrc_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    with server(answering(OK)) as url:
+        assert post(url)[0] == 200
+
+
+def test_redirect_is_not_followed() -> None:
+    with server(answering(b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere.example/\r\nContent-Length: 0\r\n\r\n")) as url:
+        with pytest.raises(UpstreamRedirect) as refused:
+            post(url)
+        assert refused.value.location == "http://elsewhere.example/"
+
+
+def test_gzip_is_decoded() -> None:
+    body = gzip.compress(b'{"a":1}')
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with server(answering(head + body)) as url:
+        assert post(url) == (200, b'{"a":1}')
+
+
+@pytest.mark.parametrize("chunked", [True, False], ids=["chunked", "until close"])
+def test_bytes_are_there_when_they_come(chunked: bool) -> None:
+    """The second piece is only sent after the first was read: a transport that gathers would wait for ever."""
+    first_read = threading.Event()
+
+    def script(client: socket.socket) -> None:
+        read_request(client)
+        head = b"HTTP/1.1 200 OK\r\n" + (b"Transfer-Encoding: chunked\r\n\r\n" if chunked else b"Connection: close\r\n\r\n")
+        client.sendall(head + (b"3\r\none\r\n" if chunked else b"one"))
+        assert first_read.wait(10)
+        client.sendall(b"3\r\ntwo\r\n0\r\n\r\n" if chunked else b"two")
+
+    with server(script) as url:
+        answer = transport().send("POST", url, [], b"{}", seconds=10)
+        assert answer.read1() == b"one"
+        first_read.set()
+        assert answer.read1() == b"two"
+        assert answer.read1() == b""
+
+
+def test_a_chunked_body_that_is_cut_is_no_end() -> None:
+    with server(answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")) as url:
+        answer = transport().send("POST", url, [], b"{}", seconds=5)
+        assert answer.read1() == b"hello"
+        with pytest.raises(UpstreamNetwork) as broken:
+            answer.read1()
+        assert (broken.value.fault, broken.value.early) == ("reset", False)
+
+
+def test_a_body_shorter_than_said_is_no_end() -> None:
+    with server(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")) as url:
+        with pytest.raises(UpstreamNetwork):
+            post(url)
+
+
+def nothing(client: socket.socket) -> None:
+    read_request(client)
+
+
+def silence(client: socket.socket) -> None:
+    read_request(client)
+    client.recv(1)  # until the other side gives up
+
+
+def garbage(client: socket.socket) -> None:
+    read_request(client)
+    client.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+
+@pytest.mark.parametrize(("script", "fault"), [(nothing, "reset"), (silence, "timeout"), (garbage, "reset")])
+def test_lines_that_break_before_an_answer(script: Script, fault: str) -> None:
+    with server(script) as url:
+        with pytest.raises(UpstreamNetwork) as broken:
+            post(url, seconds=0.3)
+        assert (broken.value.fault, broken.value.early) == (fault, True)
+
+
+def test_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    with pytest.raises(UpstreamNetwork) as broken:
+        post(f"http://127.0.0.1:{port}/")
+    assert (broken.value.fault, broken.value.port) == ("refused", port)
+
+
+def test_a_name_that_does_not_exist() -> None:
+    with pytest.raises(UpstreamNetwork) as broken:
+        post("http://no-such-host.invalid/")
+    assert broken.value.fault == "dns"
+
+
+def test_tls_with_a_server_that_has_none() -> None:
+    with server(lambda client: client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as url:
+        with pytest.raises(UpstreamNetwork) as broken:
+            post(url.replace("http://", "https://"))
+        assert broken.value.fault == "tls"
+
+
+def test_the_guard_is_asked_before_a_byte_is_sent() -> None:
+    with pytest.raises(AddressRefused) as refused:
+        post("http://127.0.0.1:9/", transport(private=False))
+    assert "ALLOW_PRIVATE_UPSTREAMS" in str(refused.value)
+
+
+def test_an_endless_body_is_stopped() -> None:
+    def script(client: socket.socket) -> None:
+        read_request(client)
+        client.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        try:
+            while True:
+                client.sendall(b"x" * 65536)
+        except OSError:
+            return
+
+    with server(script) as url:
+        answer = transport().send("POST", url, [], b"{}", seconds=5)
+        with pytest.raises(UpstreamNotJson):
+            answer.read(5, limit=1_000_000)
+
+
+def test_an_error_about_an_error_is_not_raised() -> None:
+    with server(answering(b"HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\nhalf of it")) as url:
+        answer = transport().send("POST", url, [], b"{}", seconds=5)
+        assert (answer.status, answer.read_error()) == (500, b"half of it")
+
+
+def test_closing_closes_the_socket() -> None:
+    closed = threading.Event()
+
+    def script(client: socket.socket) -> None:
+        read_request(client)
+        client.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
+        client.settimeout(10)
+        if client.recv(1) == b"":
+            closed.set()
+
+    with server(script) as url:
+        answer = transport().send("POST", url, [], b"{}", seconds=5)
+        assert answer.read1() == b"x"
+        answer.close()
+        assert closed.wait(10)
