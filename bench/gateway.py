@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,29 +31,36 @@ class Refused(Exception):
         return found
 
 
-def start(folder: Path, *, workers: int = 1, env: Mapping[str, str] | None = None, seconds: float = 20.0) -> Server:
-    """Prepare `folder`/data and start the gateway on a free port; it is ready when this returns.
+def start(
+    folder: Path, *, workers: int = 1, env: Mapping[str, str] | None = None, prepared: Path | None = None, seconds: float = 20.0
+) -> Server:
+    """Start the gateway on `folder`/data and a free port; it is ready when this returns.
 
-    Its working directory is `folder`, so that nobody's `.env` is read. Raises NotStarted with the last output.
+    The data directory is made by `omniroute prepare`, or as a copy of `prepared` if it is not there yet. The working
+    directory is `folder`, so that nobody's `.env` is read. Raises NotStarted with the last output.
     """
     port = free_port()
-    given = {
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
-        "DATA_DIR": str(folder / "data"),
-        "HOME": str(folder),
-        "INITIAL_PASSWORD": PASSWORD,
-        "WEB_CONCURRENCY": str(workers),
-        **(env or {}),
-    }
-    made = subprocess.run(
-        [PYTHON, "-m", "omniroute", "prepare"], cwd=folder, env=environment(given), capture_output=True, text=True, timeout=60
-    )
-    if made.returncode:
-        raise NotStarted(f"'omniroute prepare' ended with status {made.returncode}:\n{made.stdout}{made.stderr}")
+    given = settings(folder) | {"PORT": str(port), "WEB_CONCURRENCY": str(workers)} | dict(env or {})
+    data = Path(given["DATA_DIR"])
+    if prepared is not None and not data.exists():
+        shutil.copytree(prepared, data)
+    else:
+        prepare(folder, given)
     gunicorn = [PYTHON, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]
     server = Server("the gateway", gunicorn, folder / "gateway.log", f"http://127.0.0.1:{port}", given, cwd=folder)
     return server.wait_until_up("/readyz", seconds)
+
+
+def settings(folder: Path) -> dict[str, str]:
+    return {"HOST": "127.0.0.1", "DATA_DIR": str(folder / "data"), "HOME": str(folder), "INITIAL_PASSWORD": PASSWORD}
+
+
+def prepare(folder: Path, given: Mapping[str, str]) -> None:
+    """Secrets, tables and the admin's password, as a first start makes them. Raises NotStarted."""
+    command = [PYTHON, "-m", "omniroute", "prepare"]
+    made = subprocess.run(command, cwd=folder, env=environment(given), capture_output=True, text=True, timeout=60)
+    if made.returncode:
+        raise NotStarted(f"'omniroute prepare' ended with status {made.returncode}:\n{made.stdout}{made.stderr}")
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -12,12 +13,14 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
 direct = build_opener(ProxyHandler({}))  # loopback never goes through a proxy
 
 
@@ -44,6 +47,7 @@ class Server:
                 env=environment(env),
                 cwd=cwd,
                 start_new_session=True,
+                preexec_fn=end_with_parent,
             )
 
     @property
@@ -93,6 +97,11 @@ class Server:
         self.stop()
 
 
+def end_with_parent() -> None:
+    """Runs in the child: have the kernel end it when whoever started it is killed and can't (prctl(2), Linux)."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """A small, known environment: nobody's proxies, settings or credentials reach what is measured or tested."""
     kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "LD_LIBRARY_PATH") if name in os.environ}
@@ -116,10 +125,9 @@ def answers(url: str) -> bool:
         return False
 
 
-def get_json(url: str) -> dict[str, object]:
+def get_json(url: str) -> Any:
     with direct.open(url, timeout=5) as answer:
-        found: dict[str, object] = json.load(answer)
-        return found
+        return json.load(answer)
 
 
 def resident_mb(pid: int) -> float:

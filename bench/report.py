@@ -43,11 +43,12 @@ def medians(rounds: Sequence[Round]) -> str:
     return "; ".join(shown)
 
 
-def keep(outcomes: Sequence[Outcome], rounds: Mapping[str, Sequence[Round]], folder: Path = RESULTS) -> Path:
-    """Write `<date>-<commit>.json` and the same as latest.json."""
+def keep(outcomes: Sequence[Outcome], rounds: Mapping[str, Sequence[Round]], load: float, folder: Path = RESULTS) -> Path:
+    """Write `<date>-<commit>.json` and the same as latest.json. `load` is the machine's load average before the start."""
     about = machine()
     document = {
         **about,
+        "load_before": round(load, 2),
         "passed": all(each.passed for each in outcomes),
         "figures": [asdict(each) for each in outcomes],
         "rounds": rounds,

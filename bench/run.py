@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -32,6 +33,7 @@ from bench.figures import MEASUREMENTS, PACED_EVENTS, PACED_SECONDS, Measurement
 from bench.processes import PYTHON, ROOT, NotStarted, Server, free_port, get_json, resident_mb
 
 WORKERS = 2
+BUSY = 0.7  # load average before anything of ours runs
 
 
 @dataclass(slots=True)
@@ -49,6 +51,9 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     chosen = [MEASUREMENTS[name] for name in given.only or MEASUREMENTS]
+    load = os.getloadavg()[0]
+    if load > BUSY:
+        print(f"bench: this machine is busy already (load {load:.1f}): the figures will not be worth much", file=sys.stderr)
     try:
         with stand(with_gateway=not given.no_gateway) as here:
             rounds = {each.name: measure(here, each, 1 if given.short else given.runs, given.short) for each in chosen}
@@ -64,7 +69,7 @@ def main() -> int:
     if given.no_gateway:
         return 0
     outcomes = [line for each in chosen for line in judge(each, rounds[each.name])]
-    return conclude(outcomes, rounds, given)
+    return conclude(outcomes, rounds, given, load)
 
 
 def arguments() -> argparse.Namespace:
@@ -77,14 +82,14 @@ def arguments() -> argparse.Namespace:
     return asked.parse_args()
 
 
-def conclude(outcomes: list[Outcome], rounds: dict[str, list[Round]], given: argparse.Namespace) -> int:
+def conclude(outcomes: list[Outcome], rounds: dict[str, list[Round]], given: argparse.Namespace, load: float) -> int:
     print("\n" + report.table(outcomes))
     if given.short:
         print("A short run: these figures mean nothing, and are not kept.")
     elif given.only:
         print("Only a part was measured: not kept.")
     else:
-        print(f"kept in {report.keep(outcomes, rounds).relative_to(ROOT)}")
+        print(f"kept in {report.keep(outcomes, rounds, load).relative_to(ROOT)}")
     return 1 if given.strict and not all(each.passed for each in outcomes) else 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import context
-from flask import current_app
 
 from omniroute.models.tables import METADATA
 
@@ -24,5 +23,7 @@ given = context.config.attributes.get("connection")
 if given is not None:
     run(given)
 else:
+    from flask import current_app  # only here: the program itself migrates without it
+
     with current_app.extensions["migrate"].db.engine.begin() as made:
         run(made)

@@ -6,7 +6,9 @@ functions: `prepare` runs before every start and is to be quick when there is no
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -54,13 +56,13 @@ def prepare() -> None:
 
     if seen is None or seen.revision != HEAD:
         _migrate(settings)
-    database = _database(settings)
-    check_storage_key(database, Vault(settings.storage_encryption_keys))
-    accounts = _accounts(settings, database)
-    if accounts.ensure_initial_password():
-        click.echo("The dashboard's password is INITIAL_PASSWORD.")
-    if link := _setup_link(settings, accounts):
-        click.echo(f"Set the dashboard's password here, once: {link}")
+    with _database(settings) as database:
+        check_storage_key(database, Vault(settings.storage_encryption_keys))
+        accounts = _accounts(settings, database)
+        if accounts.ensure_initial_password():
+            click.echo("The dashboard's password is INITIAL_PASSWORD.")
+        if link := _setup_link(settings, accounts):
+            click.echo(f"Set the dashboard's password here, once: {link}")
 
 
 @commands.command()
@@ -73,7 +75,8 @@ def migrate() -> None:
 def setup_link() -> None:
     """Print the one-time link again that sets the dashboard's password."""
     settings = Settings.from_env()
-    link = _setup_link(settings, _accounts(settings, _database(settings)))
+    with _database(settings) as database:
+        link = _setup_link(settings, _accounts(settings, database))
     click.echo(link or "The gateway is set up already; 'reset-password' sets a new password.")
 
 
@@ -84,12 +87,12 @@ def reset_password(from_stdin: bool) -> None:
     from omniroute.security.audit import CLI
 
     settings = Settings.from_env()
-    accounts = _accounts(settings, _database(settings))
-    if from_stdin:
-        new = sys.stdin.readline().rstrip("\n")
-    else:
-        new = click.prompt("New password", hide_input=True, confirmation_prompt=True)
-    accounts.reset_password(new, CLI)
+    with _database(settings) as database:
+        if from_stdin:
+            new = sys.stdin.readline().rstrip("\n")
+        else:
+            new = click.prompt("New password", hide_input=True, confirmation_prompt=True)
+        _accounts(settings, database).reset_password(new, CLI)
     click.echo("The password is set. All sessions have ended.")
 
 
@@ -99,7 +102,8 @@ def revoke_sessions() -> None:
     from omniroute.security.audit import CLI
 
     settings = Settings.from_env()
-    click.echo(f"{_accounts(settings, _database(settings)).revoke_all(CLI)} sessions ended.")
+    with _database(settings) as database:
+        click.echo(f"{_accounts(settings, database).revoke_all(CLI)} sessions ended.")
 
 
 @commands.command("rotate-storage-key")
@@ -115,8 +119,9 @@ def rotate_storage_key() -> None:
 
     settings, clock = Settings.from_env(), Clock()
     vault = Vault(settings.storage_encryption_keys)
-    store = ConfigurationStore(_database(settings), catalog.load(), vault, settings, clock)
-    click.echo(f"{storage_key.rotate_storage_key(store, vault, clock, CLI)} stored secrets sealed anew.")
+    with _database(settings) as database:
+        store = ConfigurationStore(database, catalog.load(), vault, settings, clock)
+        click.echo(f"{storage_key.rotate_storage_key(store, vault, clock, CLI)} stored secrets sealed anew.")
 
 
 def main() -> None:
@@ -133,14 +138,16 @@ def _migrate(settings: Settings) -> None:
         click.echo("The database is ready." if done.before == "absent" else "The database is brought to this version.")
 
 
-def _database(settings: Settings) -> Database:
+@contextlib.contextmanager
+def _database(settings: Settings) -> Iterator[Database]:
+    """Open for the block. Raises SchemaError if its tables are not those of this version."""
     from omniroute.models.db import Database
     from omniroute.models.migration import SchemaError
 
-    database = Database(settings.sqlalchemy_url)
-    if (state := database.schema()) != "current":
-        raise SchemaError(f"the database's tables are {state}: run 'python -m omniroute prepare' first")
-    return database
+    with contextlib.closing(Database(settings.sqlalchemy_url)) as database:
+        if (state := database.schema()) != "current":
+            raise SchemaError(f"the database's tables are {state}: run 'python -m omniroute prepare' first")
+        yield database
 
 
 def _accounts(settings: Settings, database: Database) -> Accounts:

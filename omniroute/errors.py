@@ -206,7 +206,7 @@ class UpstreamError(OmniRouteError):
 
 
 class UpstreamStatus(UpstreamError):
-    """An answer with status >= 400. `body` is at most 64 KiB of it, decoded."""
+    """An answer with status >= 400. `headers` finds names without regard to case, `body` is at most 64 KiB, decoded."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         super().__init__(f"upstream answered {status}")

@@ -243,6 +243,10 @@
     applyTheme(root.dataset.themeChoice || "system");
     wake(document);
     for (const note of document.querySelectorAll("#toasts [data-fades]")) setTimeout(() => note.remove(), 6000);
+    for (const search of document.querySelectorAll("input[type=search][hx-get]")) {
+      // Typed before the scripts were there, or put back by the browser: the list below has to follow.
+      if (search.value !== search.defaultValue) search.dispatchEvent(new Event("search"));
+    }
     document.addEventListener("htmx:load", (event) => wake(event.detail.elt));
   });
 })();

@@ -1,1 +1,1 @@
-pytest_plugins = ["tests.databases"]
+pytest_plugins = ["tests.databases", "tests.parts", "tests.gateway", "tests.redis_server", "tests.upstream.fixtures"]

@@ -62,7 +62,7 @@ def asset(services: Services, filename: str) -> Response:
     found = load(FOLDER).get(filename)
     if found is None:
         abort(404)
-    packed = found.packed if "gzip" in request.accept_encodings else None
+    packed = found.packed if request.accept_encodings["gzip"] else None
     response = Response(found.body if packed is None else packed, content_type=found.kind)
     if found.packed is not None:
         response.vary.add("Accept-Encoding")
@@ -75,7 +75,8 @@ def asset(services: Services, filename: str) -> Response:
         response.cache_control.immutable = True
     else:
         response.cache_control.no_cache = True
-    return response.make_conditional(request.environ)
+    response.make_conditional(request.environ)
+    return response
 
 
 ROUTES = (Route("GET", "/static/<path:filename>", "asset", asset),)

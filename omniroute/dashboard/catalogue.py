@@ -16,11 +16,10 @@ def catalogue(services: Services) -> ResponseReturnValue:
     wanted = request.args.get("q", "").strip()
     found = [provider for provider in services.catalog.all() if matches(provider, wanted)]
     having = {row.provider_id for row in services.connections.list()}
-    values = {"found": found, "wanted": wanted, "having": having}
     if wants_part():
-        return part("parts/catalogue.html", **values)
+        return part("parts/catalogue.html", found=found, wanted=wanted, having=having)
     shown = [kind for kind in KINDS.values() if not kind.behind_flag or services.settings.enable_cc_compatible_provider]
-    return page("catalogue.html", here="providers", title="Add Provider", kinds=shown, **values)
+    return page("catalogue.html", here="providers", title="Add Provider", kinds=shown, found=found, wanted=wanted, having=having)
 
 
 def matches(provider: Provider, wanted: str) -> bool:

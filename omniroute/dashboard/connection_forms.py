@@ -32,7 +32,9 @@ class ConnectionForm(Form):
             given["priority"] = self.priority.data
         if "api_key" in self._fields:
             given["api_key"] = self["api_key"].data or ""
-        extra = {name.removeprefix("field_"): field.data or "" for name, field in self._fields.items() if name.startswith("field_")}
+        extra = {
+            name.removeprefix("field_"): field.data or "" for name, field in self._fields.items() if name.startswith("field_")
+        }
         return given | ({"fields": extra} if extra else {})
 
 
@@ -59,7 +61,7 @@ def form_for(provider: Provider, saved: ConnectionView | None = None) -> Connect
             render_kw={"placeholder": field.placeholder},
         )
     form = type("ProviderConnectionForm", (ConnectionForm,), made)
-    return cast(ConnectionForm, form(request.form, obj=saved))
+    return cast(ConnectionForm, form(request.form or None, obj=saved))
 
 
 def own_fields(form: ConnectionForm) -> list[Field]:

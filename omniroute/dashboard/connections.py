@@ -5,13 +5,14 @@ from __future__ import annotations
 from flask import flash, request
 from flask.typing import ResponseReturnValue
 
-from omniroute.dashboard.connection_forms import form_for, known, own_fields, say
-from omniroute.dashboard.forms import refuse
+from omniroute.dashboard.connection_forms import ConnectionForm, form_for, known, own_fields, say
+from omniroute.dashboard.forms import fresh_status, refuse
 from omniroute.dashboard.routes import Route
-from omniroute.dashboard.shell import confirmation, go, page, refused
+from omniroute.dashboard.shell import confirmation, go, page, part, refused, wants_part
 from omniroute.edge.current import actor
 from omniroute.errors import Missing, OperationError
 from omniroute.providers.values import Provider
+from omniroute.routing.verdict import Verdict
 from omniroute.services import Services
 
 
@@ -20,15 +21,33 @@ def connect(services: Services, provider_id: str) -> ResponseReturnValue:
     provider = services.catalog.get(provider_id)
     if provider is None:
         raise Missing(f"There is no provider {provider_id!r} in the catalogue.")
-    form = form_for(provider)
+    form, status = form_for(provider), fresh_status()
     if request.method == "POST" and form.validate():
         try:
             made = services.connections.create({"provider": provider.id, **form.given()}, actor())
         except OperationError as refusal:
-            refuse(form, refusal)
+            status = refuse(form, refusal)
         else:
             say(made.name, services.probe.test(made.id, by=actor()))
             return go("provider", provider_id=provider.id)
+    return connect_page(services, provider, form, status=status)
+
+
+def check(services: Services, provider_id: str) -> ResponseReturnValue:
+    """Check before saving. With scripts only the verdict comes back, so the form and its key stay as they are."""
+    provider = services.catalog.get(provider_id)
+    if provider is None:
+        raise Missing(f"There is no provider {provider_id!r} in the catalogue.")
+    form = form_for(provider)
+    verdict = services.probe.check_native(provider, form.given().get("api_key") or None)
+    if wants_part():
+        return part("parts/verdict.html", verdict=verdict, refusal=None, form=form, importing=False)
+    return connect_page(services, provider, form, verdict=verdict)
+
+
+def connect_page(
+    services: Services, provider: Provider, form: ConnectionForm, *, verdict: Verdict | None = None, status: int = 200
+) -> ResponseReturnValue:
     return page(
         "connect.html",
         here="providers",
@@ -37,7 +56,8 @@ def connect(services: Services, provider_id: str) -> ResponseReturnValue:
         form=form,
         own_fields=own_fields(form),
         taken=owner_of(services, provider),
-        status=400 if form.errors else 200,
+        verdict=verdict,
+        status=status,
     )
 
 
@@ -51,12 +71,12 @@ def owner_of(services: Services, provider: Provider) -> str | None:
 def edit(services: Services, connection_id: str) -> ResponseReturnValue:
     row = services.connections.get(connection_id)
     provider = known(services, row.provider_id)
-    form = form_for(provider, row)
+    form, status = form_for(provider, row), fresh_status()
     if request.method == "POST" and form.validate():
         try:
-            services.connections.update(row.id, form.given(), actor())
+            row = services.connections.update(row.id, form.given(), actor())
         except OperationError as refusal:
-            refuse(form, refusal)
+            status = refuse(form, refusal)
         else:
             if form.given().get("api_key"):
                 say(row.name, services.probe.test(row.id, by=actor()))
@@ -71,7 +91,7 @@ def edit(services: Services, connection_id: str) -> ResponseReturnValue:
         provider=provider,
         form=form,
         own_fields=own_fields(form),
-        status=400 if form.errors else 200,
+        status=status,
     )
 
 
@@ -102,6 +122,7 @@ def delete(services: Services, connection_id: str) -> ResponseReturnValue:
 
 ROUTES = (
     Route("GET POST", "/dashboard/providers/add/<provider_id>", "connect", connect),
+    Route("POST", "/dashboard/providers/add/<provider_id>/check", "connect_check", check),
     Route("GET POST", "/dashboard/connections/<connection_id>/edit", "connection_edit", edit),
     Route("POST", "/dashboard/connections/<connection_id>/toggle", "connection_toggle", toggle),
     Route("GET POST", "/dashboard/connections/<connection_id>/delete", "connection_delete", delete),

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import request
 from wtforms import Field, Form, TextAreaField, ValidationError
+from wtforms import SelectChoice as SelectChoice  # type: ignore[attr-defined]  # new in 3.3: the type stubs lack it
 
 from omniroute.errors import OperationError
 
 
-def refuse(form: Form, error: OperationError) -> None:
-    """Put what an operation refused beside the fields it is about; what has no field stays on `form.form_errors`."""
+def fresh_status() -> int:
+    """The status of a page with a form before any operation was asked: 200 when it was opened, 400 when it was sent wrong."""
+    return 200 if request.method == "GET" else 400
+
+
+def refuse(form: Form, error: OperationError) -> int:
+    """Put what an operation refused beside the fields it is about; what has no field stays on `form.form_errors`.
+
+    Returns the status that the page with the form is to have.
+    """
     left = []
     for name, text in error.fields.items():
         field = form._fields.get(name)
@@ -20,6 +30,7 @@ def refuse(form: Form, error: OperationError) -> None:
             field.errors = (*field.errors, text)
     if left or not error.fields:
         form.form_errors = [error.message, *(text for text in left if text not in error.message)]
+    return error.status
 
 
 def stripped(text: Any) -> Any:

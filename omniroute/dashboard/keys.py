@@ -7,11 +7,20 @@ from typing import Any
 
 from flask import flash, request
 from flask.typing import ResponseReturnValue
-from wtforms import BooleanField, DateField, Form, SelectField, SelectMultipleField, StringField
+from wtforms import (
+    BooleanField,
+    DateField,
+    Field,
+    Form,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    ValidationError,
+)
 from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from omniroute.dashboard.forms import LinesField, refuse, stripped
+from omniroute.dashboard.forms import LinesField, SelectChoice, fresh_status, refuse, stripped
 from omniroute.dashboard.home import offered, root_url, speaks
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import confirmation, go, page, refused
@@ -22,15 +31,22 @@ from omniroute.keys.operations import KeyView
 from omniroute.services import Services
 
 ENDPOINTS = (
-    ("/v1/chat/completions", "Chat Completions"),
-    ("/v1/messages", "Messages"),
-    ("/v1/models", "Model list"),
+    SelectChoice("/v1/chat/completions", "Chat Completions"),
+    SelectChoice("/v1/messages", "Messages"),
+    SelectChoice("/v1/models", "Model list"),
 )
 SCOPES = (
-    ("relay", "Send requests to models"),
-    ("manage", "Change providers, keys and settings through /api"),
+    SelectChoice("relay", "Send requests to models"),
+    SelectChoice("manage", "Change providers, keys and settings through /api"),
 )
-LIFETIMES = (("", "Never"), ("7", "In 7 days"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year"), ("date", "On a day"))
+LIFETIMES = (
+    SelectChoice("", "Never"),
+    SelectChoice("7", "In 7 days"),
+    SelectChoice("30", "In 30 days"),
+    SelectChoice("90", "In 90 days"),
+    SelectChoice("365", "In a year"),
+    SelectChoice("date", "On a day"),
+)
 A_DAY = 86_400  # seconds
 
 
@@ -45,7 +61,7 @@ class KeyForm(Form):
     expires_on = DateField("Last day (UTC)", [Optional()])
     allowed_models = LinesField("Allowed models")
     allowed_endpoints = Checkboxes("Allowed endpoints", choices=ENDPOINTS)
-    scopes = Checkboxes("May", [InputRequired("Choose at least one.")], choices=SCOPES, default=["relay"])
+    scopes = Checkboxes("Rights", choices=SCOPES, default=["relay"])
     no_log = BooleanField("Keep no log rows for this key")
 
     def given(self, now: float) -> dict[str, Any]:
@@ -64,12 +80,13 @@ class KeyForm(Form):
             return f"{self.expires_on.data.isoformat()}T23:59:59Z" if self.expires_on.data else None
         return now + int(self.expires.data) * A_DAY if self.expires.data else None
 
-    def validate(self, extra_validators: Any = None) -> bool:
-        fine = super().validate(extra_validators)
-        if self.expires.data == "date" and not self.expires_on.data:
-            self.expires_on.errors = [*self.expires_on.errors, "Choose the day."]
-            return False
-        return bool(fine)
+    def validate_scopes(self, field: Field) -> None:
+        if not field.data:
+            raise ValidationError("Choose at least one.")
+
+    def validate_expires(self, field: Field) -> None:
+        if field.data == "date" and not self.expires_on.data:
+            raise ValidationError("Choose the day beside it.")
 
 
 def keys(services: Services) -> ResponseReturnValue:
@@ -77,29 +94,29 @@ def keys(services: Services) -> ResponseReturnValue:
 
 
 def add(services: Services) -> ResponseReturnValue:
-    form = KeyForm(request.form)
+    form, status = KeyForm(request.form or None), fresh_status()
     if request.method == "POST" and form.validate():
         try:
             row, plain = services.keys.create(form.given(services.clock.now()), actor())
         except OperationError as refusal:
-            refuse(form, refusal)
+            status = refuse(form, refusal)
         else:
             return made(services, row, plain, "Key created")
-    return form_page(services, form, None)
+    return form_page(services, form, None, status)
 
 
 def edit(services: Services, key_id: str) -> ResponseReturnValue:
     row = services.keys.get(key_id)
-    form = KeyForm(request.form, **(saved(row) if not request.form else {}))
+    form, status = KeyForm(request.form or None, data=saved(row)), fresh_status()
     if request.method == "POST" and form.validate():
         try:
-            services.keys.update(key_id, form.given(services.clock.now()), actor())
+            services.keys.update(key_id, changed(form.given(services.clock.now()), row), actor())
         except OperationError as refusal:
-            refuse(form, refusal)
+            status = refuse(form, refusal)
         else:
             flash(f"Key {form.name.data} saved.", "good")
             return go("keys")
-    return form_page(services, form, row)
+    return form_page(services, form, row, status)
 
 
 def rotate(services: Services, key_id: str) -> ResponseReturnValue:
@@ -143,11 +160,19 @@ def made(services: Services, row: KeyView, plain: str, title: str) -> ResponseRe
     configuration = services.configuration.current()
     models = offered(configuration)
     model = models[0] if models else ""
-    lines = snippets(Place(root_url(services.settings), model, plain), speaks(configuration, model)) if "relay" in row.scopes else ()
-    return page("key_made.html", here="keys", title=title, row=row, plain=plain, snippets=lines, root=root_url(services.settings))
+    formats = speaks(configuration, model) if "relay" in row.scopes else frozenset()
+    lines = snippets(Place(root_url(services.settings), model, plain), formats)
+    return page("key_made.html", here="keys", title=title, row=row, plain=plain, snippets=lines)
 
 
-def form_page(services: Services, form: KeyForm, row: KeyView | None) -> ResponseReturnValue:
+def changed(given: dict[str, Any], row: KeyView) -> dict[str, Any]:
+    """`given` without an expiry that says the same day as before: the stored hour stays."""
+    day = saved(row)["expires_on"]
+    same = day is not None and str(given["expires_at"]).startswith(day.isoformat())
+    return {name: value for name, value in given.items() if not (same and name == "expires_at")}
+
+
+def form_page(services: Services, form: KeyForm, row: KeyView | None, status: int) -> ResponseReturnValue:
     return page(
         "key_form.html",
         here="keys",
@@ -155,7 +180,7 @@ def form_page(services: Services, form: KeyForm, row: KeyView | None) -> Respons
         form=form,
         row=row,
         models=offered(services.configuration.current()),
-        status=400 if form.errors else 200,
+        status=status,
     )
 
 

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from wtforms import Form, PasswordField
 from wtforms.validators import InputRequired
 
-from omniroute.dashboard.forms import refuse
+from omniroute.dashboard.forms import fresh_status, refuse
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import go, page
 from omniroute.edge.cookies import drop_session, put_session, session_token
@@ -22,16 +22,15 @@ class LoginForm(Form):
 
 
 def login(services: Services) -> ResponseReturnValue:
-    form = LoginForm(request.form)
-    status = 200
+    form = LoginForm(request.form or None)
+    status = fresh_status()
     if request.method == "POST" and form.validate():
         try:
             session = services.accounts.login(
                 form.password.data or "", address(), request.user_agent.string, previous=session_token()
             )
         except OperationError as refusal:
-            refuse(form, refusal)
-            status = refusal.status
+            status = refuse(form, refusal)
         else:
             response = redirect(local_path(request.values.get("next", "")), 303)
             put_session(response, session)

@@ -17,8 +17,11 @@ FILTERS = ("model", "provider", "outcome", "key_id")
 
 def logs(services: Services) -> ResponseReturnValue:
     asked = {name: value for name in FILTERS if (value := request.args.get(name, "").strip())}
+    filters = LogFilters(
+        model=asked.get("model"), provider=asked.get("provider"), outcome=asked.get("outcome"), key_id=asked.get("key_id")
+    )
     try:
-        found = services.logs.page(LogFilters(**asked), before=request.args.get("before") or None)
+        found = services.logs.page(filters, before=request.args.get("before") or None)
     except Invalid:  # an old bookmark: its cursor or filter means nothing any more
         asked = {}
         found = services.logs.page()

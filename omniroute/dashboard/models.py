@@ -75,16 +75,13 @@ def discover(services: Services, provider_id: str) -> ResponseReturnValue:
     if row is None:
         flash("Add a connection first: the upstream is asked through it.", "warn")
         return back(provider_id)
-    verdict = services.probe.test(row.id, by=actor())
-    if not verdict.models:
-        flash(f"The upstream gave no list of models. {verdict.diagnosis.message} {verdict.diagnosis.remedy}", "warn")
-        return back(provider_id)
     try:
-        kept = services.models.refresh(provider_id, verdict.models, actor())
+        found = services.probe.models(row.id)
+        kept = services.models.refresh(provider_id, found, actor())
     except OperationError as refusal:
         refused(refusal)
     else:
-        flash(f"{len(verdict.models)} models found: {kept.added} new, {kept.removed} gone.", "good")
+        flash(f"The upstream lists {len(found)} models: {kept.added} new here, {kept.removed} gone.", "good" if found else "warn")
     return back(provider_id)
 
 

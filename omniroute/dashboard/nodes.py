@@ -8,17 +8,26 @@ from typing import Any
 
 from flask import flash, request
 from flask.typing import ResponseReturnValue
-from wtforms import FieldList, Form, FormField, PasswordField, SelectField, StringField
+from wtforms import (
+    FieldList,
+    Form,
+    FormField,
+    PasswordField,
+    SelectField,
+    StringField,
+)
 from wtforms.validators import InputRequired, Length, Optional
 
 from omniroute.connections.nodes import NodeView
-from omniroute.dashboard.forms import refuse, stripped
+from omniroute.dashboard.forms import SelectChoice, fresh_status, refuse, stripped
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import confirmation, go, page, part, refused, wants_part
 from omniroute.edge.current import actor
 from omniroute.errors import FeatureOff, Missing, OperationError
+from omniroute.providers.nodes import API_TYPES, default_chat_path
 from omniroute.providers.values import WireProfile
 from omniroute.routing.verdict import Verdict
+from omniroute.security.redaction import MASK
 from omniroute.services import Services
 
 
@@ -31,10 +40,15 @@ class Kind:
     about: str
     type: str
     compat_mode: str | None
-    chat_path: str
     base_url: str  # an example
+    api_types: tuple[str | None, ...] = (None,)
     behind_flag: bool = False
     wire: str | None = None
+
+    @property
+    def chat_paths(self) -> tuple[str, ...]:
+        """What Chat path is without anybody's doing, by API type."""
+        return tuple(default_chat_path(self.type, self.compat_mode, api_type) for api_type in self.api_types)
 
 
 KINDS: dict[str, Kind] = {
@@ -46,8 +60,8 @@ KINDS: dict[str, Kind] = {
             "Anything that speaks Chat Completions or Responses: vLLM, LM Studio, LocalAI, most relays.",
             "openai-compatible",
             None,
-            "/v1/chat/completions",
             "https://api.example.com/v1",
+            api_types=API_TYPES,
         ),
         Kind(
             "anthropic-compatible",
@@ -55,7 +69,6 @@ KINDS: dict[str, Kind] = {
             "Anything that speaks the Anthropic Messages API and admits every client.",
             "anthropic-compatible",
             None,
-            "/v1/messages",
             "https://api.example.com",
         ),
         Kind(
@@ -64,7 +77,6 @@ KINDS: dict[str, Kind] = {
             "A relay that admits only Claude Code: AgentRouter and others of its kind.",
             "anthropic-compatible",
             "cc",
-            "/v1/messages?beta=true",
             "https://agentrouter.org",
             behind_flag=True,
             wire="claude_code",
@@ -73,10 +85,13 @@ KINDS: dict[str, Kind] = {
 }
 
 
+KEYS_LOST = {0: "No connection: it has none.", 1: "1 connection and its stored API key."}
+
+
 class HeaderForm(Form):
     """One row of the table of custom headers."""
 
-    action = SelectField("Do", choices=[("set", "Set"), ("remove", "Remove")])
+    action = SelectField("Do", choices=[SelectChoice("set", "Set"), SelectChoice("remove", "Remove")])
     name = StringField("Header", [Optional(), Length(max=100)], filters=[stripped])
     value = StringField("Value", [Optional(), Length(max=2000)], filters=[stripped])
 
@@ -88,28 +103,27 @@ class NodeForm(Form):
     prefix = StringField("Prefix", [InputRequired("Choose what is typed before the slash."), Length(max=60)], filters=[stripped])
     base_url = StringField("Base URL", [InputRequired("Where does it answer?"), Length(max=500)], filters=[stripped])
     chat_path = StringField("Chat path", [Optional(), Length(max=300)], filters=[stripped])
-    api_type = SelectField("API type", choices=[("chat", "Chat Completions"), ("responses", "Responses")])
+    api_type = SelectField("API type", choices=[SelectChoice("chat", "Chat Completions"), SelectChoice("responses", "Responses")])
     models_path = StringField("Models path", [Optional(), Length(max=300)], filters=[stripped])
     headers = FieldList(FormField(HeaderForm), min_entries=2)
     check_model = StringField("Model to check with", [Optional(), Length(max=200)], filters=[stripped])
     check_key = PasswordField("Validate", [Optional(), Length(max=500)], filters=[stripped])
 
     def given(self, kind: Kind) -> dict[str, Any]:
-        """For the operations: the way decides type and mode, the form the rest."""
-        given: dict[str, Any] = {
+        """For the operations, save what the way to add decides."""
+        path = self.chat_path.data or ""
+        return {
             "name": self.name.data,
             "prefix": self.prefix.data,
             "base_url": self.base_url.data,
-            "models_path": self.models_path.data or None,
+            "chat_path": "" if path in kind.chat_paths else path,  # "" stays the type's own, also when that moves
+            "models_path": self.models_path.data or "",
             "custom_headers": self.custom_headers(),
         }
-        if self.chat_path.data:
-            given["chat_path"] = self.chat_path.data
-        return given
 
     def custom_headers(self) -> list[tuple[str, str | None]]:
         rows = [row.form for row in self.headers if row.form.name.data]
-        return [(row.name.data, None if row.action.data == "remove" else row.value.data or "") for row in rows]
+        return [(row.name.data or "", None if row.action.data == "remove" else row.value.data or "") for row in rows]
 
 
 def kind_of(node: NodeView) -> Kind:
@@ -118,24 +132,24 @@ def kind_of(node: NodeView) -> Kind:
 
 def add(services: Services, slug: str) -> ResponseReturnValue:
     kind = allowed(services, slug)
-    form = NodeForm(request.form, chat_path=kind.chat_path)
+    form, status = form_of(kind, {"chat_path": kind.chat_paths[0]}), fresh_status()
     if request.method == "POST" and form.validate():
         try:
             node = services.nodes.create(as_new(form, kind), actor())
             if found := request.form.getlist("import_models"):
                 services.models.add(node.id, found, "discovered", actor())
         except OperationError as refusal:
-            refuse(form, refusal)
+            status = refuse(form, refusal)
         else:
             flash(f"{node.name} added. Now give it a connection with your API key.", "good")
             return go("provider", provider_id=node.id)
-    return form_page(services, kind, form, status=400 if form.errors else 200)
+    return form_page(services, kind, form, status=status)
 
 
 def check(services: Services, slug: str) -> ResponseReturnValue:
     """Check before saving. With scripts only the verdict comes back, so the form and its key stay as they are."""
     kind = allowed(services, slug)
-    form = NodeForm(request.form)
+    form = form_of(kind)
     verdict, refusal = try_out(services, form, as_new(form, kind))
     if wants_part():
         return part("parts/verdict.html", verdict=verdict, refusal=refusal, form=form, importing=True)
@@ -147,23 +161,28 @@ def check(services: Services, slug: str) -> ResponseReturnValue:
 def edit(services: Services, node_id: str) -> ResponseReturnValue:
     node = services.nodes.get(node_id)
     kind = kind_of(node)
-    form = NodeForm(request.form, **(saved(node) if not request.form else {}))
+    form, status = form_of(kind, saved(node), new=False), fresh_status()
     if request.method == "POST" and form.validate():
         try:
-            services.nodes.update(node_id, as_change(form, kind), actor())
+            services.nodes.update(node_id, form.given(kind), actor())
         except OperationError as refusal:
-            refuse(form, refusal)
+            status = refuse(form, refusal)
         else:
             flash(f"{form.name.data} saved.", "good")
             return go("provider", provider_id=node_id)
-    return form_page(services, kind, form, node=node, status=400 if form.errors else 200)
+    return form_page(services, kind, form, node=node, status=status)
 
 
 def check_edit(services: Services, node_id: str) -> ResponseReturnValue:
     node = services.nodes.get(node_id)
     kind = kind_of(node)
-    form = NodeForm(request.form)
-    verdict, refusal = try_out(services, form, as_new(form, kind))
+    form = form_of(kind, new=False)
+    kept = {name.lower(): value for name, value in services.nodes.node(node_id).custom_headers}
+    given = as_new(form, kind)
+    given["custom_headers"] = [
+        (name, kept.get(name.lower(), value) if value == MASK else value) for name, value in given["custom_headers"]
+    ]
+    verdict, refusal = try_out(services, form, given)
     if wants_part():
         return part("parts/verdict.html", verdict=verdict, refusal=refusal, form=form, importing=False)
     if refusal is not None:
@@ -181,14 +200,21 @@ def delete(services: Services, node_id: str) -> ResponseReturnValue:
             return go("provider", provider_id=node_id)
         flash(f"{node.name} deleted, with {gone.connections} connection(s) and {gone.models} stored model(s).", "good")
         return go("providers")
-    keys = "1 connection and its stored API key" if node.connections == 1 else f"{node.connections} connections and their stored API keys"
     lost = [
-        f"{keys[0].upper()}{keys[1:]}." if node.connections else "No connection: there is none.",
+        KEYS_LOST.get(node.connections, f"{node.connections} connections and their stored API keys."),
         f"Requests for {node.prefix}/… will no longer be answered.",
         "Its model list and custom headers. Log rows stay.",
     ]
     values = {"question": f"Delete the provider “{node.name}”?", "lost": lost, "verb": "Delete provider"}
     return confirmation(values, title="Delete provider", back=("provider", {"provider_id": node_id}))
+
+
+def form_of(kind: Kind, data: Mapping[str, Any] | None = None, *, new: bool = True) -> NodeForm:
+    """The form as it was sent, over `data`. The API type is asked once, and only where there is a choice."""
+    form = NodeForm(request.form or None, data=data)
+    if not new or len(kind.api_types) == 1:
+        del form.api_type
+    return form
 
 
 def allowed(services: Services, slug: str) -> Kind:
@@ -201,17 +227,13 @@ def allowed(services: Services, slug: str) -> Kind:
 
 
 def as_new(form: NodeForm, kind: Kind) -> dict[str, Any]:
+    """With what a node is (type, mode, API type); that stands in its id and never changes."""
     given = form.given(kind) | {"type": kind.type}
     if kind.compat_mode is not None:
         given["compat_mode"] = kind.compat_mode
-    if kind.type == "openai-compatible":
+    if "api_type" in form:
         given["api_type"] = form.api_type.data or "chat"
     return given
-
-
-def as_change(form: NodeForm, kind: Kind) -> dict[str, Any]:
-    """What a node is (type, mode, API type) is in its id and never changes."""
-    return form.given(kind)
 
 
 def try_out(services: Services, form: NodeForm, given: Mapping[str, Any]) -> tuple[Verdict | None, OperationError | None]:
@@ -226,7 +248,10 @@ def try_out(services: Services, form: NodeForm, given: Mapping[str, Any]) -> tup
 
 def saved(node: NodeView) -> dict[str, Any]:
     """A node's values under the form's names."""
-    rows = [{"action": "remove" if value is None else "set", "name": name, "value": value or ""} for name, value in node.custom_headers]
+    rows = [
+        {"action": "remove" if value is None else "set", "name": name, "value": value or ""}
+        for name, value in node.custom_headers
+    ]
     return {
         "name": node.name,
         "prefix": node.prefix,

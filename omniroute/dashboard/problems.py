@@ -8,7 +8,14 @@ from omniroute.dashboard.shell import wants_part
 from omniroute.edge.current import session_view
 from omniroute.errors import Problem
 
-TITLES = {400: "That can't be done", 403: "Not allowed", 404: "Nothing here", 405: "Not this way", 409: "In the way of another", 429: "Too often"}
+TITLES = {
+    400: "That can't be done",
+    403: "Not allowed",
+    404: "Nothing here",
+    405: "Not this way",
+    409: "In the way of another",
+    429: "Too often",
+}
 
 
 def page_problem(problem: Problem) -> Response:

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from omniroute.connections.operations import ConnectionView
 from omniroute.dashboard.connection_forms import ConnectionForm, form_for, known, own_fields, say
-from omniroute.dashboard.forms import refuse
+from omniroute.dashboard.forms import fresh_status, refuse
 from omniroute.dashboard.home import Connected
 from omniroute.dashboard.models import listing
 from omniroute.dashboard.routes import Route
@@ -21,6 +21,7 @@ from omniroute.providers.outgoing import masked, upstream_headers
 from omniroute.providers.urls import chat_url, models_url
 from omniroute.providers.values import Provider
 from omniroute.routing.verdict import Verdict
+from omniroute.security.redaction import MASK, secret_name
 from omniroute.services import Services
 
 
@@ -75,16 +76,16 @@ def show(
 def add_connection(services: Services, provider_id: str) -> ResponseReturnValue:
     """Add Connection. The form stands on this page, so a refusal is shown here too."""
     found = known(services, provider_id)
-    form = form_for(found)
+    form, status = form_for(found), fresh_status()
     if form.validate():
         try:
             made = services.connections.create({"provider": found.id, **form.given()}, actor())
         except OperationError as refusal:
-            refuse(form, refusal)
+            status = refuse(form, refusal)
         else:
             say(made.name, services.probe.test(made.id, by=actor()))
             return go("provider", provider_id=found.id)
-    return show(services, found.id, form=form, status=400)
+    return show(services, found.id, form=form, status=status)
 
 
 def test(services: Services, connection_id: str) -> ResponseReturnValue:
@@ -105,10 +106,11 @@ def sent(services: Services, provider: Provider, rows: tuple[ConnectionView, ...
         provider, wires, stand_in, {}, stream=True, timeout=services.settings.answer_seconds, caller_format=provider.format
     )
     wire = wires.get(provider.wire) if provider.wire else None
+    own = {name.lower() for name, _ in provider.custom_headers}
     return Sent(
         chat_url(provider),
         models_url(provider),
-        tuple(masked(headers, stand_in)),
+        tuple((name, MASK if name.lower() in own and secret_name(name) else value) for name, value in masked(headers, stand_in)),
         wire.notice.strip() if wire else "",
         wire.name if wire else "",
     )

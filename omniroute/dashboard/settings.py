@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from wtforms import Form, PasswordField
 from wtforms.validators import InputRequired, Length
 
-from omniroute.dashboard.forms import Same, refuse
+from omniroute.dashboard.forms import Same, fresh_status, refuse
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import go, page, refused
 from omniroute.edge.cookies import session_token
@@ -19,8 +19,12 @@ from omniroute.settings import Settings
 
 class PasswordForm(Form):
     current = PasswordField("Current password", [InputRequired("Type the password you have now.")])
-    password = PasswordField("New password", [InputRequired("Choose a new one."), Length(min=10, message="At least 10 characters.")])
-    again = PasswordField("New password again", [InputRequired("Type it once more."), Same("password", "The two are not the same.")])
+    password = PasswordField(
+        "New password", [InputRequired("Choose a new one."), Length(min=10, message="At least 10 characters.")]
+    )
+    again = PasswordField(
+        "New password again", [InputRequired("Type it once more."), Same("password", "The two are not the same.")]
+    )
 
 
 def settings(services: Services) -> ResponseReturnValue:
@@ -28,16 +32,16 @@ def settings(services: Services) -> ResponseReturnValue:
 
 
 def password(services: Services) -> ResponseReturnValue:
-    form = PasswordForm(request.form)
+    form, status = PasswordForm(request.form or None), fresh_status()
     if form.validate():
         try:
             services.accounts.change_password(form.current.data or "", form.password.data or "", address(), keep=session_token())
         except OperationError as refusal:
-            refuse(form, refusal)
+            status = refuse(form, refusal)
         else:
             flash("Password changed. All other sessions are signed out.", "good")
             return go("settings")
-    return show(services, form, status=400)
+    return show(services, form, status=status)
 
 
 def revoke(services: Services, session_id: str) -> ResponseReturnValue:
@@ -71,19 +75,33 @@ def show(services: Services, form: PasswordForm, status: int = 200) -> ResponseR
 def started_with(settings: Settings) -> list[tuple[str, str, str]]:
     """(name, value, meaning) of what the environment decided. No secret and no address with a password is among them."""
     private = settings.allow_private_upstreams
-    return [
-        ("HOST, PORT", f"{settings.host}:{settings.port}", "Only this machine" if settings.loopback else "Other machines may reach it"),
-        ("REQUIRE_API_KEY", settings.require_api_key, "A key may be left out here" if settings.keyless_possible else "Every request needs a key"),
-        ("ENABLE_CC_COMPATIBLE_PROVIDER", str(settings.enable_cc_compatible_provider).lower(), "Claude Code compatible providers"),
-        ("ALLOW_PRIVATE_UPSTREAMS", private if isinstance(private, str) else ", ".join(private), "Upstreams on this machine and its network"),
-        ("DATABASE_URL", "Postgres" if settings.database_url else "SQLite in DATA_DIR", "Where everything is kept"),
-        ("REDIS_URL", "set" if settings.redis_url else "not set", "Shared counters"),
-        ("PUBLIC_URL", settings.public_url or "not set", "The address that clients use"),
-        ("TRUSTED_HOSTS", ", ".join(settings.trusted_hosts) or "not set", "Host names that are answered"),
-        ("PROXY_HOPS", str(settings.proxy_hops), "Proxies in front that are believed"),
-        ("MAX_BODY_MB", str(settings.max_body_mb), "Largest request"),
-    ]
+    values = (
+        f"{settings.host}:{settings.port}",
+        settings.require_api_key,
+        str(settings.enable_cc_compatible_provider).lower(),
+        private if isinstance(private, str) else ", ".join(private),
+        "Postgres" if settings.database_url else "SQLite in DATA_DIR",
+        "set" if settings.redis_url else "not set",
+        settings.public_url or "not set",
+        ", ".join(settings.trusted_hosts) or "not set",
+        str(settings.proxy_hops),
+        str(settings.max_body_mb),
+    )
+    return [(name, value, meaning) for (name, meaning), value in zip(STARTED_WITH, values, strict=True)]
 
+
+STARTED_WITH = (
+    ("HOST, PORT", "Where it listens"),
+    ("REQUIRE_API_KEY", "Who needs a key: auto spares programs on this machine, if nothing else can reach it"),
+    ("ENABLE_CC_COMPATIBLE_PROVIDER", "Claude Code compatible providers"),
+    ("ALLOW_PRIVATE_UPSTREAMS", "Upstreams on this machine and its network"),
+    ("DATABASE_URL", "Where everything is kept"),
+    ("REDIS_URL", "Shared counters"),
+    ("PUBLIC_URL", "The address that clients use"),
+    ("TRUSTED_HOSTS", "Host names that are answered"),
+    ("PROXY_HOPS", "Proxies in front that are believed"),
+    ("MAX_BODY_MB", "Largest request"),
+)
 
 ROUTES = (
     Route("GET", "/dashboard/settings", "settings", settings),

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from wtforms import Form, PasswordField
 from wtforms.validators import InputRequired, Length
 
-from omniroute.dashboard.forms import Same, refuse
+from omniroute.dashboard.forms import Same, fresh_status, refuse
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import go, page
 from omniroute.edge.cookies import put_session
@@ -24,13 +24,13 @@ class SetupForm(Form):
 def setup(services: Services) -> ResponseReturnValue:
     if services.accounts.has_admin():
         return go("login")
-    form = SetupForm(request.form)
+    form, status = SetupForm(request.form or None), fresh_status()
     token = request.values.get("token", "")
     if request.method == "POST" and form.validate():
         try:
             session = services.accounts.set_up(token, form.password.data or "", address(), request.user_agent.string)
         except OperationError as refusal:
-            refuse(form, refusal)
+            status = refuse(form, refusal)
         else:
             response = go("home")
             put_session(response, session)
@@ -41,7 +41,7 @@ def setup(services: Services) -> ResponseReturnValue:
         title="Welcome",
         form=form,
         token=token,
-        status=400 if form.errors else 200,
+        status=status,
         behind_proxy=services.settings.proxy_hops > 0 or services.settings.public_url is not None,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -79,7 +79,7 @@ def dress(bp: Blueprint, services: Services) -> None:
     """Give all templates of the application the shell's values and words."""
 
     @bp.app_context_processor
-    def shell_values() -> Mapping[str, Any]:
+    def shell_values() -> dict[str, Any]:
         return {"navigation": NAVIGATION, "banners": banners(services)}
 
     bp.add_app_template_global(assets.address, "asset")
@@ -117,7 +117,9 @@ def banners(services: Services) -> list[tuple[str, str, str]]:
     return told
 
 
-def confirmation(values: dict[str, Any], *, title: str, back: tuple[str, dict[str, str]], here: str = "providers") -> ResponseReturnValue:
+def confirmation(
+    values: dict[str, Any], *, title: str, back: tuple[str, dict[str, str]], here: str = "providers"
+) -> ResponseReturnValue:
     """Ask before something is lost: inside the page's dialog, or as a page of its own without scripts."""
     if wants_part():
         return part("parts/confirm.html", **values)
@@ -167,6 +169,8 @@ def took(milliseconds: float | None) -> str:
     """A duration: 0.8 ms, 430 ms, 2.4 s, 3 min 5 s. "–" when it is not known."""
     if milliseconds is None:
         return "–"
+    if milliseconds < 0.05:
+        return "0 ms"
     if milliseconds < 1000:
         return f"{milliseconds:.0f} ms" if milliseconds >= 10 else f"{milliseconds:.1f} ms"
     if milliseconds < 100_000:
@@ -188,4 +192,12 @@ def initials(name: str) -> str:
     return ("".join(word[0] for word in words[:2]) if len(words) > 1 else name.strip()[:2]) or "?"
 
 
-WORDS = {"iso": iso, "utc": utc, "tokens": tokens, "window": window, "took": took, "price": price, "initials": initials}
+WORDS: dict[str, Callable[..., str]] = {
+    "iso": iso,
+    "utc": utc,
+    "tokens": tokens,
+    "window": window,
+    "took": took,
+    "price": price,
+    "initials": initials,
+}

@@ -65,7 +65,9 @@ CONNECTION = (
     Field("name", label="Name", high=100, help="Any label; made up when left out."),
     Field("api_key", label="API key", secret=True, nullable=True, high=8192, help="Kept encrypted and never shown again."),
     Field("priority", "whole", label="Priority", low=0, high=1_000_000, help="Lower goes first."),
-    Field("max_concurrent", "whole", label="Requests at once", low=1, high=1_000_000, nullable=True, help="null: as many as come."),
+    Field(
+        "max_concurrent", "whole", label="Requests at once", low=1, high=1_000_000, nullable=True, help="null: as many as come."
+    ),
     Field("is_active", "flag", label="Active", default=True),
     Field(
         "fields",

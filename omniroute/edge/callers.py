@@ -24,7 +24,10 @@ from omniroute.routing.configuration import ClientKey, Configuration
 from omniroute.settings import Settings, is_loopback
 from omniroute.state.configuration import ConfigurationStore
 
-RE_READ_EVERY = 0.2  # seconds: an unknown key makes this worker look again, but a flood of them does not
+# An unknown key makes this worker look again, a flood of them does not: at most every so many seconds, and resting so
+# many times as long as the reading took (with 10,000 keys it takes a while).
+RE_READ_EVERY = 0.2
+RE_READ_REST = 20
 
 # Any of these says that somebody stands between the caller and us, so the peer's address proves nothing.
 FORWARDING = (
@@ -68,7 +71,7 @@ class Callers:
 
     def __init__(self, settings: Settings, configuration: ConfigurationStore, clock: Clock) -> None:
         self._settings, self._configuration, self._clock = settings, configuration, clock
-        self._looked_again = float("-inf")
+        self._look_again_at = float("-inf")
 
     def client(self, environ: Mapping[str, Any], rule: str) -> Caller:
         """The caller of a client endpoint. Raises Unauthorized, or Forbidden for a key that isn't meant for this."""
@@ -97,19 +100,25 @@ class Callers:
 
     def _by_key(self, given: Iterable[str], environ: Mapping[str, Any], rule: str, scope: str) -> Caller:
         digests = [sha256(text.encode("utf-8", "replace")).hexdigest() for text in given]
-        known = self._configuration.current().keys
-        if not any(digest in known for digest in digests):
-            known = self._look_again().keys
-        refusal: RequestError = Unauthorized("The API key is not known here.")
+        key, refusal = self._first_good(digests, self._configuration.current(), rule, scope)
+        if key is None and refusal is None:
+            key, refusal = self._first_good(digests, self._look_again(), rule, scope)
+        if key is None:
+            raise refusal or Unauthorized("The API key is not known here.")
+        return Caller("key", key, key.name, environ.get("REMOTE_ADDR", ""))
+
+    def _first_good(
+        self, digests: Iterable[str], configuration: Configuration, rule: str, scope: str
+    ) -> tuple[ClientKey | None, RequestError | None]:
+        """The first key that may do this, else why the last known one may not; (None, None) when none is known."""
+        refusal = None
         for digest in digests:
-            key = known.get(digest)
-            if key is None:
-                continue
-            refused = self._refusal(key, rule, scope)
-            if refused is None:
-                return Caller("key", key, key.name, environ.get("REMOTE_ADDR", ""))
-            refusal = refused
-        raise refusal
+            key = configuration.keys.get(digest)
+            if key is not None:
+                refusal = self._refusal(key, rule, scope)
+                if refusal is None:
+                    return key, None
+        return None, refusal
 
     def _refusal(self, key: ClientKey, rule: str, scope: str) -> RequestError | None:
         if not key.is_active:
@@ -123,12 +132,15 @@ class Callers:
         return None
 
     def _look_again(self) -> Configuration:
-        """A key made a moment ago through another worker must work at once: re-read, but seldom."""
-        now = self._clock.tick()
-        if now - self._looked_again < RE_READ_EVERY:
+        """A key made a moment ago on another machine must work at once: re-read, but seldom, and never for long."""
+        began = self._clock.tick()
+        if began < self._look_again_at:
             return self._configuration.current()
-        self._looked_again = now
-        return self._configuration.refresh()
+        self._look_again_at = began + RE_READ_EVERY
+        found = self._configuration.refresh()
+        ended = self._clock.tick()
+        self._look_again_at = ended + max(RE_READ_EVERY, RE_READ_REST * (ended - began))
+        return found
 
     def _needs_key(self, environ: Mapping[str, Any]) -> str | None:
         """Why this request can't come without a key; None if it can (api.md, "Who needs a key")."""

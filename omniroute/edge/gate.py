@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from flask import Response, g, redirect, request
+from flask import Request, Response, g, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from omniroute.accounts.operations import Accounts
@@ -29,7 +29,6 @@ class Gate:
         self._hosts, self._callers, self._accounts, self._forgery, self._clock = hosts, callers, accounts, forgery, clock
         self._checks = {
             Tier.PUBLIC: self._public,
-            Tier.CLIENT: self._client,
             Tier.MANAGE: self._manage,
             Tier.PAGE: self._page,
             Tier.SETUP: self._setup,
@@ -38,9 +37,10 @@ class Gate:
 
     def admit(self) -> AnyResponse | None:
         """For `app.before_request`. A path without a route goes on to Flask's own 404 or 405."""
+        here: Request = request._get_current_object()  # type: ignore[attr-defined]  # once: the proxy costs microseconds
         g.request_id = self._clock.new_id()
-        matched = request.url_rule
-        self._hosts.check(request.environ.get("HTTP_HOST", ""), None if matched is None else matched.rule)
+        matched = here.url_rule
+        self._hosts.check(here.environ.get("HTTP_HOST", ""), None if matched is None else matched.rule)
         if matched is None:
             return None
         rule = matched.rule
@@ -48,10 +48,10 @@ class Gate:
         if tier is None:
             raise Forbidden("This route is in no tier, so nobody may use it.", remedy="Add the route to omniroute/edge/tiers.py.")
         g.tier = tier
+        if tier is Tier.CLIENT:
+            g.caller = self._callers.client(here.environ, rule)
+            return None
         return self._checks[tier](rule)
-
-    def _client(self, rule: str) -> None:
-        g.caller = self._callers.client(request.environ, rule)
 
     def _local(self, rule: str) -> None:
         g.caller = self._callers.local(request.environ, rule)

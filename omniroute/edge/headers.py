@@ -37,20 +37,19 @@ PROGRAMS = frozenset({Tier.CLIENT, Tier.MANAGE, Tier.LOOPBACK})
 
 
 def apply(response: Response) -> Response:
-    """Put on what is missing. A view's own value stays."""
-    headers = response.headers
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    request_id = g.get("request_id", "")
-    headers.setdefault("X-Request-Id", request_id)
-    headers.setdefault("request-id", request_id)  # the name that Anthropic's SDKs read
-    tier = g.get("tier")
-    if tier not in PROGRAMS:
+    """Put on what is missing. A page's own value stays; nobody else writes the first three."""
+    seen, headers = g._get_current_object(), response.headers  # once: each look through the proxy costs microseconds
+    headers.add("X-Content-Type-Options", "nosniff")
+    request_id = seen.get("request_id", "")
+    headers.add("X-Request-Id", request_id)
+    headers.add("request-id", request_id)  # the name that Anthropic's SDKs read
+    if seen.get("tier") not in PROGRAMS:
         for name, value in PAGE.items():
             headers.setdefault(name, value)
         if request.is_secure:
             headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
-    if request.endpoint is None or not _static(response):
-        headers.setdefault("Cache-Control", "no-store")
+    if "Cache-Control" not in headers and not _static(response):
+        headers.add("Cache-Control", "no-store")
     if response.status_code == 401:
         headers.setdefault("WWW-Authenticate", "Bearer")
     return response

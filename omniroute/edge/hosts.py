@@ -7,7 +7,9 @@ It can't change the Host header, so the list below ends that.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -64,7 +66,7 @@ def local_name(host: str) -> bool:
     return matched is not None and matched[1] in LOCAL_NAMES
 
 
-def behind_proxies(app: Flask, hops: int) -> None:
+def behind_proxies(app: Flask, hops: int, public_url: str | None = None) -> None:
     """Believe exactly `hops` proxies about the caller's address and scheme; with 0 believe nobody.
 
     `X-Forwarded-Host` is never believed: routers such as Heroku's set -For, -Proto and -Port, so a -Host would be the
@@ -72,6 +74,23 @@ def behind_proxies(app: Flask, hops: int) -> None:
     """
     if hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0, x_port=0, x_prefix=0)  # type: ignore[method-assign]
+    if public_url is not None and public_url.startswith("https:"):
+        app.wsgi_app = Published(app.wsgi_app, urlsplit(public_url).netloc)  # type: ignore[method-assign]
+
+
+class Published:
+    """WSGI: what is asked for by the name of an https PUBLIC_URL came over https, whoever ended it on the way.
+
+    Cookies are then Secure also behind a tunnel that PROXY_HOPS doesn't count. Who only claims the name gains nothing.
+    """
+
+    def __init__(self, app: Callable[..., Iterable[bytes]], host: str) -> None:
+        self._app, self._host = app, host.lower()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ.get("HTTP_HOST", "").lower() == self._host:
+            environ["wsgi.url_scheme"] = "https"
+        return self._app(environ, start_response)
 
 
 def _covers(entry: str, host: str, name: str) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flask import Flask, Request
+from werkzeug.wrappers import Response
 
 from omniroute.edge import headers, problems
 from omniroute.edge.callers import Callers
@@ -12,12 +11,8 @@ from omniroute.edge.cookies import FormCookie
 from omniroute.edge.forgery import Forgery
 from omniroute.edge.gate import Gate
 from omniroute.edge.hosts import Hosts, behind_proxies
-
-if TYPE_CHECKING:
-    from werkzeug.wrappers import Response
-
-    from omniroute.errors import Problem
-    from omniroute.services import Services
+from omniroute.errors import Problem
+from omniroute.services import Services
 
 
 def _plain_client(problem: Problem, request: Request) -> Response:
@@ -39,7 +34,7 @@ def install(
     app.secret_key = settings.secret_key
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     app.session_interface = FormCookie()
-    behind_proxies(app, settings.proxy_hops)
+    behind_proxies(app, settings.proxy_hops, settings.public_url)
     callers = Callers(settings, services.configuration, clock)
     gate = Gate(Hosts(settings), callers, services.accounts, Forgery(app, settings.public_url), clock)
     app.before_request(gate.admit)

@@ -18,12 +18,15 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from omniroute.clock import Clock
 from omniroute.edge.declarations import BadInput, camel
-from omniroute.errors import BodyTooLarge, NotFound, OperationError, Problem, RequestError, with_request
+from omniroute.errors import BodyTooLarge, NotFound, OperationError, Problem, RequestError, VaultError, with_request
 
 ClientProblem = Callable[[Problem, Request], AnyResponse]
 PageProblem = Callable[[Problem], AnyResponse]
 
 log = logging.getLogger(__name__)
+
+EXPECTED = (RequestError, OperationError, VaultError, HTTPException)
+VAULT_REMEDY = "Start with the STORAGE_ENCRYPTION_KEY that it was stored under, or type the API key in anew."
 
 
 def install(app: Flask, clock: Clock, client: ClientProblem, page: PageProblem) -> None:
@@ -34,7 +37,7 @@ def install(app: Flask, clock: Clock, client: ClientProblem, page: PageProblem) 
             return error.response  # type: ignore[return-value]
         g.setdefault("request_id", clock.new_id())
         problem = with_request(problem_of(error), g.request_id)
-        if problem.status >= 500 and not isinstance(error, RequestError | OperationError | HTTPException):
+        if problem.status >= 500 and not isinstance(error, EXPECTED):
             log.error("request %s failed: %s %s", g.request_id, request.method, request.url_rule, exc_info=error)
         response = _written(problem, error, client, page)
         for name, value in problem.headers.items():
@@ -53,6 +56,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, OperationError):
         retry_after = getattr(error, "retry_after", None)
         return Problem(status=error.status, kind=error.code, message=error.message, retry_after=retry_after)
+    if isinstance(error, VaultError):
+        return Problem(500, "secret_unreadable", "A stored secret can't be read with the keys at hand.", VAULT_REMEDY)
     if isinstance(error, NoSuchPath):
         return NotFound(f"There is nothing at {request.path[:200]}.").problem()
     if isinstance(error, RequestEntityTooLarge):

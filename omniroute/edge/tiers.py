@@ -64,6 +64,7 @@ TIERS: dict[str, Tier] = {
     "/dashboard/providers": Tier.PAGE,
     "/dashboard/providers/add": Tier.PAGE,
     "/dashboard/providers/add/<provider_id>": Tier.PAGE,
+    "/dashboard/providers/add/<provider_id>/check": Tier.PAGE,
     "/dashboard/providers/<provider_id>": Tier.PAGE,
     "/dashboard/providers/<provider_id>/connections": Tier.PAGE,
     "/dashboard/providers/<provider_id>/models": Tier.PAGE,

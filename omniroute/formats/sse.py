@@ -82,7 +82,7 @@ class Decoder:
             return []
         if not rest.strip(b"\r\n"):
             return [Event(None, b"", rest)]
-        return [_event(rest + (b"\n" if rest[-1:] in b"\r\n" else b"\n\n"))]
+        return [_event_by_lines(rest + (b"\n" if rest[-1:] in b"\r\n" else b"\n\n"))]
 
     def _wait(self, more: int) -> list[Event]:
         self._size += more
@@ -104,7 +104,7 @@ def encode(data: bytes, event: str | None = None) -> bytes:
 def read_document(data: bytes) -> dict[str, Any] | None:
     """An event's data as a JSON object; None for `null`, `[DONE]`, other JSON, and what is no JSON at all.
 
-    Bytes that are no UTF-8 and escapes of half a surrogate pair, which orjson refuses, are read as U+FFFD.
+    What orjson refuses is read all the same: bytes that are no UTF-8 and escapes of half a surrogate pair as U+FFFD, NaN as null.
     """
     try:
         document = orjson.loads(data)
@@ -168,7 +168,7 @@ def _cut_any(chunk: bytes) -> tuple[list[Event], bytes]:
 
 def _read_broken(data: bytes) -> Any:
     try:
-        document = json.loads(data.decode("utf-8", "replace"))
+        document = json.loads(data.decode("utf-8", "replace"), parse_constant=lambda _: None)
         return orjson.loads(_SURROGATE.sub("\ufffd", json.dumps(document, ensure_ascii=False)))
     except (ValueError, RecursionError):  # no JSON; thousands of brackets
         return None

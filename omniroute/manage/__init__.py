@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Blueprint
 
 from omniroute.manage import audit, auth, catalog, health, keys, logs, models, nodes, openapi, providers, resolve, settings
 from omniroute.manage.endpoint import Endpoint, register
-
-if TYPE_CHECKING:
-    from omniroute.services import Services
+from omniroute.services import Services
 
 VERSION = "0.1.0"
 

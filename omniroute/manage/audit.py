@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omniroute.edge.bodies import AUDIT_FILTERS
 from omniroute.manage.endpoint import Endpoint
 from omniroute.security.audit import AuditView
-
-if TYPE_CHECKING:
-    from omniroute.services import Services
+from omniroute.services import Services
 
 
 def listed(services: Services, given: dict[str, Any]) -> dict[str, Any]:

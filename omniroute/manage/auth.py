@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import after_this_request, request
 from werkzeug.wrappers import Response
@@ -11,9 +11,7 @@ from omniroute.edge import current
 from omniroute.edge.bodies import LOGIN
 from omniroute.edge.cookies import drop_session, put_session, session_token
 from omniroute.manage.endpoint import Endpoint
-
-if TYPE_CHECKING:
-    from omniroute.services import Services
+from omniroute.services import Services
 
 
 def login(services: Services, given: dict[str, Any]) -> dict[str, Any]:

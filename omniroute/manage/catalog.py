@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omniroute.manage.endpoint import Endpoint
 from omniroute.providers.values import Field, Model, Provider
-
-if TYPE_CHECKING:
-    from omniroute.services import Services
+from omniroute.services import Services
 
 
 @dataclass(frozen=True, slots=True)

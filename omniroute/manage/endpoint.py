@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from flask import Blueprint, Response, request
@@ -17,11 +17,10 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from omniroute.edge.callers import KEY_IS_NO_CREDENTIAL
 from omniroute.edge.declarations import Field, check, check_query
+from omniroute.edge.reading import whole_body
 from omniroute.formats.body import read_body
 from omniroute.manage.shapes import as_json
-
-if TYPE_CHECKING:
-    from omniroute.services import Services
+from omniroute.services import Services
 
 View = Callable[..., Any]
 
@@ -63,7 +62,9 @@ def _served(endpoint: Endpoint, services: Services) -> Callable[..., Response]:
             given |= check(endpoint.body, _body(), partial=endpoint.partial)
         answer = endpoint.view(services, given, **variables)
         if answer is None:
-            return Response(status=204)
+            nothing = Response(status=204)
+            del nothing.headers["Content-Type"]
+            return nothing
         if isinstance(answer, Response):
             return answer
         return Response(orjson.dumps(as_json(answer)), endpoint.status, mimetype="application/json")
@@ -73,7 +74,7 @@ def _served(endpoint: Endpoint, services: Services) -> Callable[..., Response]:
 
 def _body() -> dict[str, Any]:
     """The JSON object of the request; no body at all is an empty one."""
-    raw = request.get_data(cache=False)
+    raw = whole_body(request)
     if not raw:
         return {}
     if not request.is_json:

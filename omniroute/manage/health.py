@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Response
 from orjson import dumps
 
 from omniroute.manage.endpoint import Endpoint
 from omniroute.models.db import DatabaseAway
-
-if TYPE_CHECKING:
-    from omniroute.services import Services
+from omniroute.services import Services
 
 
 def alive(services: Services, given: dict[str, Any]) -> dict[str, Any]:
@@ -25,8 +23,8 @@ def ready(services: Services, given: dict[str, Any]) -> dict[str, Any] | Respons
         schema = services.database.schema()
     except DatabaseAway:
         database = "away"
-    checks = {"database": database, "schema": schema, "draining": services.relay.live.draining}
-    if schema == "current" and not services.relay.live.draining:
+    checks = {"database": database, "schema": schema, "draining": services.relay.draining}
+    if schema == "current" and not services.relay.draining:
         return {"status": "ready", **checks}
     return Response(dumps({"status": "unready", **checks}), 503, mimetype="application/json")
 

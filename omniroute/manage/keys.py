@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import Any, get_type_hints
 
 from omniroute.edge import current
 from omniroute.edge.bodies import KEY
 from omniroute.keys.operations import KeyView
 from omniroute.manage.endpoint import Endpoint
-
-if TYPE_CHECKING:
-    from omniroute.services import Services
+from omniroute.services import Services
 
 
 def listed(services: Services, given: dict[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omniroute.edge.bodies import LOG_FILTERS
 from omniroute.manage.endpoint import Endpoint
+from omniroute.services import Services
 from omniroute.usage.logs import LogFilters, LogView
-
-if TYPE_CHECKING:
-    from omniroute.services import Services
 
 PAGE = 50
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omniroute.connections.models import ModelView
 from omniroute.edge import current
 from omniroute.edge.bodies import MODEL_HIDE, MODEL_NAMED, MODELS_ADD, MODELS_OF
 from omniroute.manage.endpoint import Endpoint
-
-if TYPE_CHECKING:
-    from omniroute.services import Services
+from omniroute.services import Services
 
 
 def listed(services: Services, given: dict[str, Any]) -> dict[str, Any]:

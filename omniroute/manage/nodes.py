@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omniroute.connections.nodes import NodeView
 from omniroute.edge import current
 from omniroute.edge.bodies import NODE, NODE_CHECK
 from omniroute.manage.endpoint import Endpoint
 from omniroute.routing.verdict import Verdict
-
-if TYPE_CHECKING:
-    from omniroute.services import Services
+from omniroute.services import Services
 
 
 def listed(services: Services, given: dict[str, Any]) -> dict[str, Any]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omniroute.connections.operations import ConnectionView, Refusal
 from omniroute.edge import current
 from omniroute.edge.bodies import CONNECTION, CONNECTION_TEST, CONNECTIONS_BULK, PROVIDER_FILTER, TEST_ALL
 from omniroute.manage.endpoint import Endpoint
 from omniroute.routing.verdict import Verdict
-
-if TYPE_CHECKING:
-    from omniroute.services import Services
+from omniroute.services import Services
 
 
 def listed(services: Services, given: dict[str, Any]) -> dict[str, Any]:

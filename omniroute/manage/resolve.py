@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omniroute.edge.bodies import RESOLVE
 from omniroute.errors import Missing
 from omniroute.manage.endpoint import Endpoint
 from omniroute.routing.configuration import ClientKey
-
-if TYPE_CHECKING:
-    from omniroute.services import Services
+from omniroute.services import Services
 
 
 def resolve(services: Services, given: dict[str, Any]) -> dict[str, Any]:

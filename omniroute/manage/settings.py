@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omniroute.edge import current
 from omniroute.edge.bodies import SETTINGS
 from omniroute.manage.endpoint import Endpoint
 from omniroute.manage.shapes import as_json
-
-if TYPE_CHECKING:
-    from omniroute.services import Services
+from omniroute.services import Services
 
 
 def shown(services: Services, given: dict[str, Any]) -> dict[str, Any]:

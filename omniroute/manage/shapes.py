@@ -14,12 +14,14 @@ from omniroute.connections.models import ModelView
 from omniroute.connections.operations import ConnectionView
 from omniroute.edge.declarations import camel
 from omniroute.security.audit import AuditView
+from omniroute.usage.logs import LogView
 
 # Where the API's word isn't the camelCase of the view's.
 WORDS: dict[tuple[type, str], str] = {
     (ConnectionView, "provider_id"): "provider",
     (ModelView, "provider_id"): "provider",
     (ModelView, "hidden"): "isHidden",
+    (LogView, "kind"): "class",
 }
 
 # Mappings whose keys are our own names; the keys of all others (header names, a provider's fields) are data and stay.

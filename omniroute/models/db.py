@@ -173,17 +173,10 @@ def _open_sqlite(url: str, write_wait: float) -> _Opened:
 
 
 def _open_postgres(url: str) -> _Opened:
-    """A small pool, since hosted plans allow few connections. No prepared statements: a pooler between may mix them up."""
+    from omniroute.models.postgres import open_postgres  # deferred: an SQLite installation does without psycopg
+
     configure_mappers()
-    writing = sa.create_engine(
-        url,
-        pool_size=5,
-        max_overflow=0,
-        pool_timeout=10,
-        pool_recycle=600,
-        pool_pre_ping=True,
-        connect_args={"prepare_threshold": None, "connect_timeout": 5, "tcp_user_timeout": 15000},
-    )
+    writing = open_postgres(url)
     reading = writing.execution_options(postgresql_readonly=True)
     return _Opened(os.getpid(), reading, writing, None, threading.Lock())
 

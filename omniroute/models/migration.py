@@ -16,13 +16,10 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from flask import Flask
-from flask_migrate import Migrate
 from sqlalchemy.pool import NullPool
 
 from omniroute import file_lock
 from omniroute.errors import OmniRouteError
-from omniroute.models.db import db
 from omniroute.models.schema import REVISIONS, State, state_of
 
 FOLDER = Path(__file__).parents[2] / "migrations"
@@ -55,15 +52,6 @@ def migrate(url: str, folder: Path = FOLDER, known: Sequence[str] = REVISIONS) -
         raise SchemaError(f"the database can't be brought to this version: {reason}; nothing was changed") from exc
 
 
-def migration_app(url: str, folder: Path = FOLDER) -> Flask:
-    """A bare app for `flask db` commands, such as writing a new migration (CONTRIBUTING.md)."""
-    app = Flask("omniroute.migrations")
-    app.config["SQLALCHEMY_DATABASE_URI"] = url
-    db.init_app(app)
-    Migrate(app, db, directory=str(folder))
-    return app
-
-
 def _bring_up(connection: sa.Connection, folder: Path, known: Sequence[str]) -> Migrated:
     revision = _revision(connection)
     before = state_of(revision, known)
@@ -79,11 +67,10 @@ def _bring_up(connection: sa.Connection, folder: Path, known: Sequence[str]) -> 
 
 
 def _upgrade(connection: sa.Connection, folder: Path) -> None:
-    app = migration_app(connection.engine.url.render_as_string(hide_password=False), folder)
-    with app.app_context():
-        config: Config = app.extensions["migrate"].migrate.get_config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    config = Config()
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
     if broken := _broken_references(connection):
         raise SchemaError(f"the migration would leave rows that refer to nothing, in: {broken}; nothing was changed")
 

@@ -25,7 +25,10 @@ def _theme(read: Given, name: str, now_is: str) -> str:
 
 def _time_zone(read: Given, name: str, now_is: str) -> str:
     zone = read.text(name, now_is, longest=64)
-    if zone not in zoneinfo.available_timezones():
+    try:
+        if zone != "UTC":  # which a machine without time zone data knows as well
+            zoneinfo.ZoneInfo(zone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # no such file, a path out of the folder, a folder
         read.refuse(name, "must be a name such as Europe/Berlin or UTC")
         return now_is
     return zone

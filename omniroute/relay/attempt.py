@@ -28,7 +28,7 @@ def open_attempt(
     )
     answer = transport.send("POST", lane.url(), headers, lane.body(), seconds=seconds)
     if answer.status >= 400:
-        raise UpstreamStatus(answer.status, dict(answer.headers), answer.read_error())
+        raise UpstreamStatus(answer.status, answer.headers, answer.read_error())
     return answer
 
 

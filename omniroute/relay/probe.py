@@ -139,7 +139,7 @@ class Probe:
         headers = self._headers(provider, key)
         answer = self.transport.send("GET", models_url(provider), headers, None, seconds=PROBE_SECONDS)
         if answer.status >= 400:
-            raise UpstreamStatus(answer.status, dict(answer.headers), answer.read_error())
+            raise UpstreamStatus(answer.status, answer.headers, answer.read_error())
         body = answer.read(PROBE_SECONDS)
         require_json(answer.status, answer.headers, body)
         try:
@@ -183,7 +183,7 @@ class Probe:
         headers = self._headers(provider, key)
         answer = self.transport.send("POST", chat_url(provider), headers, orjson.dumps(body), seconds=PROBE_SECONDS)
         if answer.status >= 400:
-            raise UpstreamStatus(answer.status, dict(answer.headers), answer.read_error())
+            raise UpstreamStatus(answer.status, answer.headers, answer.read_error())
         text = answer.read(PROBE_SECONDS)
         require_json(answer.status, answer.headers, text.removeprefix(b"data: ").removeprefix(b"event: ping\ndata: "))
         try:

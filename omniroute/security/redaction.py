@@ -35,7 +35,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(rf"(?i)((?<![a-z0-9])(?:set-)?cookie{_GIVEN})[^\r\n\"']+"), rf"\1{MASK}"),
     (re.compile(rf"(?i)\b(bearer\s{{1,3}}){_SECRET}"), rf"\1{MASK}"),
     # what keys look like: OpenAI, Anthropic, OpenRouter, our own and most relays; Groq, xAI, Hugging Face, Google
-    (re.compile(r"\b(sk-(?:or-|ant-|proj-)?)[A-Za-z0-9_*.-]{6,}"), rf"\1{MASK}"),
+    (re.compile(r"\b(sk-(?:or-|ant-|proj-)?+)[A-Za-z0-9_*.-]{6,}"), rf"\1{MASK}"),
     (re.compile(r"\b(gsk_|xai-|hf_|AIza|pk-|rk-)[A-Za-z0-9_-]{12,}"), rf"\1{MASK}"),
     # signed tokens (JWT, Fernet)
     (re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"), MASK),

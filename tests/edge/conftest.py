@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,30 +13,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from omniroute.clock import Clock
-from omniroute.models.migration import migrate
-from omniroute.security.audit import CLI, Actor
+from omniroute.security.audit import CLI
 from omniroute.services import Services
 from omniroute.settings import Settings
+from tests.parts import HandClock
 
 PASSWORD = "a long enough password"
 ORIGIN = {"Origin": "http://localhost"}
-
-
-class HandClock(Clock):
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.at = 1_800_000_000.0
-
-    def now(self) -> float:
-        return self.at
-
-    def tick(self) -> float:
-        return self.at
-
-    def move(self, seconds: float) -> None:
-        self.at += seconds
 
 
 @dataclass
@@ -70,29 +52,20 @@ class House:
 Open = Callable[..., House]
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Migrated once; each test gets a copy."""
-    path = tmp_path_factory.mktemp("empty") / "omniroute.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def opened(tmp_path: Path, empty_database: Path) -> Iterator[Open]:
-    """Makes gateways with the settings that the test names."""
+def opened(tmp_path: Path, sqlite_url: str) -> Iterator[Open]:
+    """Makes gateways on this test's database, with the settings that it names."""
     houses: list[House] = []
+    storage_key = Fernet.generate_key().decode()
 
     def make(**given: Any) -> House:
-        folder = tmp_path / str(len(houses))
-        folder.mkdir()
-        shutil.copy(empty_database, folder / "omniroute.db")
         settings = Settings(
-            data_dir=folder,
+            data_dir=tmp_path,
             secret_key="not a secret, but long enough for a test",
-            storage_encryption_keys=(Fernet.generate_key().decode(),),
+            storage_encryption_keys=(storage_key,),
             **given,
         )
+        assert settings.sqlalchemy_url == sqlite_url
         clock = HandClock()
         app = create_app(settings, clock)
         houses.append(House(app, app.extensions["omniroute"], clock))
@@ -106,6 +79,3 @@ def opened(tmp_path: Path, empty_database: Path) -> Iterator[Open]:
 @pytest.fixture
 def house(opened: Open) -> House:
     return opened()
-
-
-ADMIN = Actor("admin", "admin", "127.0.0.1")

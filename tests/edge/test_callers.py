@@ -242,9 +242,7 @@ def test_a_key_made_by_another_machine_works_at_once_but_a_flood_does_not_read_o
     """The other machine shares the database but not this one's beacon file: only the re-reading can show its key."""
     far = Settings(data_dir=house.services.settings.data_dir / "elsewhere", secret_key="x", storage_encryption_keys=())
     far.data_dir.mkdir()
-    there = type(house.services.configuration)(
-        house.services.database, house.services.catalog, vault_of(house), far, Clock()
-    )
+    there = type(house.services.configuration)(house.services.database, house.services.catalog, vault_of(house), far, Clock())
     there.current()
     gate = Callers(Settings(require_api_key="true"), there, house.clock)
     first = house.key("relay")

@@ -4,7 +4,7 @@ import re
 
 from flask.testing import FlaskClient
 
-from tests.edge.conftest import ORIGIN, PASSWORD, House
+from tests.edge.conftest import ORIGIN, PASSWORD, House, Open
 
 HTTPS = "https://localhost"
 
@@ -17,7 +17,10 @@ def sign_in(client: FlaskClient, base: str) -> list[str]:
 
 
 def attributes(line: str) -> set[str]:
-    return {part.strip().partition("=")[0].lower() + part.strip().partition("=")[1] + part.strip().partition("=")[2] for part in line.split(";")[1:]}
+    return {
+        part.strip().partition("=")[0].lower() + part.strip().partition("=")[1] + part.strip().partition("=")[2]
+        for part in line.split(";")[1:]
+    }
 
 
 def test_over_http_the_cookie_is_as_tight_as_http_allows(house: House) -> None:
@@ -74,3 +77,12 @@ def test_a_broken_form_cookie_is_as_none(house: House) -> None:
     browser = house.browser()
     browser.set_cookie("omniroute_form", "not.a.cookie")
     assert browser.get("/").status_code == 200
+
+
+def test_behind_a_tunnel_the_public_url_says_that_it_is_https(opened: Open) -> None:
+    house = opened(public_url="https://gateway.example.com")
+    house.browser()
+    (line,) = sign_in(house.client, "http://gateway.example.com")
+    assert line.startswith("__Host-omniroute=") and "secure" in attributes(line)
+    (line,) = sign_in(house.client, "http://localhost")
+    assert line.startswith("omniroute_session=")

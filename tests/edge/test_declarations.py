@@ -95,7 +95,11 @@ def test_what_a_wrong_value_is_told(name: str, value: Any, told: str) -> None:
 
 def test_a_query_is_text_that_becomes_values() -> None:
     fields = (Field("limit", "whole"), Field("is_active", "flag"), Field("model"))
-    assert check_query(fields, {"limit": "20", "isActive": "true", "model": "1"}) == {"limit": 20, "is_active": True, "model": "1"}
+    assert check_query(fields, {"limit": "20", "isActive": "true", "model": "1"}) == {
+        "limit": 20,
+        "is_active": True,
+        "model": "1",
+    }
 
 
 @pytest.mark.parametrize("text", ["", "a", "1.5", "1e3", "0x10", "９９"])
@@ -137,12 +141,15 @@ def test_a_secret_is_write_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [value for value in vars(bodies).values() if isinstance(value, tuple) and all(isinstance(each, Field) for each in value)]
+    "fields",
+    [value for value in vars(bodies).values() if isinstance(value, tuple) and all(isinstance(each, Field) for each in value)],
 )
 def test_every_declared_body_is_sound(fields: tuple[Field, ...]) -> None:
     assert all(field.kind in KINDS for field in fields)
     assert len({field.name for field in fields}) == len(fields)
-    assert all(field.label or field.help or field.choices or field.name.endswith("_id") or field.kind != "text" for field in fields)
+    assert all(
+        field.label or field.help or field.choices or field.name.endswith("_id") or field.kind != "text" for field in fields
+    )
     schema(fields)
 
 

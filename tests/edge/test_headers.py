@@ -44,13 +44,19 @@ def test_programs_get_few(house: House, path: str) -> None:
 
 def test_no_answer_opens_itself_to_other_origins(house: House) -> None:
     for path in ("/v1/models", "/api/keys", "/login"):
-        headers = house.browser().options(path, headers={"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}).headers
-        assert not [name for name in headers.keys() if name.lower().startswith("access-control")]
+        headers = (
+            house.browser()
+            .options(path, headers={"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"})
+            .headers
+        )
+        assert not [name for name, _ in headers if name.lower().startswith("access-control")]
 
 
 def test_every_answer_has_an_id_of_ours(house: House) -> None:
     mine = {"X-Request-Id": "chosen-by-the-caller"}
-    seen = {house.client.get(path, headers=mine).headers["X-Request-Id"] for path in ("/v1/models", "/api/keys", "/login", "/nothing")}
+    seen = {
+        house.client.get(path, headers=mine).headers["X-Request-Id"] for path in ("/v1/models", "/api/keys", "/login", "/nothing")
+    }
     assert len(seen) == 4 and "chosen-by-the-caller" not in seen
     answer = house.client.get("/v1/models")
     assert answer.headers["request-id"] == answer.headers["X-Request-Id"]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from flask_wtf.csrf import generate_csrf
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
@@ -22,12 +22,14 @@ THROUGH = 299  # what the stand-in views answer: the gate has let the request in
 def stand_in(opened: Open) -> House:
     """The same gate before the same rules, with views that do nothing: so each may be asked with every credential."""
     real = opened()
-    app = Flask("stand-in")
+    app = Flask("stand-in", static_folder=None)
     install(app, real.services)
+
+    def let_in(**_: str) -> tuple[str, int]:
+        return generate_csrf() if request.path == "/" else "", THROUGH
+
     for number, rule in enumerate(real.app.url_map.iter_rules()):
-        app.add_url_rule(
-            rule.rule, f"view-{number}", lambda **_: (generate_csrf(), THROUGH), methods=rule.methods, provide_automatic_options=False
-        )
+        app.add_url_rule(rule.rule, f"view-{number}", let_in, methods=rule.methods, provide_automatic_options=False)
     return House(app, real.services, real.clock)
 
 
@@ -35,9 +37,10 @@ def asked(rule: Rule) -> Iterator[tuple[str, str]]:
     """Each method of a rule with a path that it matches."""
     path = re.sub(r"<any\((\w+).*?\):\w+>", r"\1", rule.rule)
     path = re.sub(r"<(?:\w+:)?\w+>", "some-id", path)
-    for method in sorted(rule.methods or ()):
-        if method != "OPTIONS":
-            yield method, path
+    methods = set(rule.methods or ()) - {"OPTIONS"}
+    if rule.rule == "/" and "GET" in methods:
+        methods.discard("HEAD")  # a route of its own answers it
+    yield from ((method, path) for method in sorted(methods))
 
 
 def test_no_route_is_unclassified(house: House) -> None:

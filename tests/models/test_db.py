@@ -229,8 +229,10 @@ ERRORS_AND_KILLS = """
         database.write(lambda session: database.write(broken))
     except RuntimeError:
         print("nested")
-    with gevent.Timeout(0.001, False):
-        database.write(lambda session: session.execute(sa.text("SELECT 1")) and None)
+    for n in range(20):
+        with gevent.Timeout(0.0003 * n, False):
+            database.ping()
+            database.write(lambda session: bool(session.execute(sa.text("SELECT 1"))))
     jobs = [
         gevent.spawn(database.write, lambda session, n=n: session.add(SettingRow(key=f"k{n}", value=n))) for n in range(50)
     ]

@@ -39,7 +39,6 @@ PROFILE = {
     "X-Stainless-Timeout": r"\d+",
     "Accept-Encoding": r"(identity|gzip|deflate)(, ?(identity|gzip|deflate))*",  # what the relay might really use
 }
-WITH_BODY = {"Content-Type": "application/json"}
 # A caller that is Claude Code keeps its own, newer values: then only what marks it as such is fixed.
 CLAUDE_CODE = {
     "User-Agent": r"claude-cli/\d+\.\d+\.\d+ \(external, [\w-]+\)",
@@ -97,9 +96,8 @@ NAMES.update(ERRORS)
 
 def gate(request: Request, record: Record, settings: Mapping[str, Any]) -> Script | None:
     """The refusal, or None for a request that may pass. What was wrong goes into the record's note, under `wrong`."""
-    own = (
-        re.fullmatch(CLAUDE_CODE["User-Agent"], request.header("user-agent") or "") and request.header("user-agent") != USER_AGENT
-    )
+    agent = request.header("user-agent") or ""
+    own = agent != USER_AGENT and re.fullmatch(CLAUDE_CODE["User-Agent"], agent) is not None
     wrong = mismatches(request, CLAUDE_CODE if own else PROFILE)
     record.note |= {"wire": "claude code" if own else "profile", "wrong": wrong}
     if wrong:
@@ -117,8 +115,9 @@ def mismatches(request: Request, profile: Mapping[str, str]) -> dict[str, str]:
     expected = dict(profile)
     if request.method == "POST":
         streamed = request.json().get("stream") is True
-        # Claude Code itself asks for JSON even when it streams.
-        expected |= WITH_BODY | {"Accept": "text/event-stream" if streamed and profile is PROFILE else "application/json"}
+        # Claude Code itself asks for JSON even when it streams, so both are true of it.
+        either = r"application/json|text/event-stream" if profile is CLAUDE_CODE else r"text/event-stream"
+        expected |= {"Content-Type": "application/json", "Accept": either if streamed else "application/json"}
     found = {}
     for name, pattern in expected.items():
         values = [value for each, value in request.headers if each.lower() == name.lower()]

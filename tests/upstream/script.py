@@ -162,16 +162,17 @@ NAMES: dict[str, Script] = {
     "split": Script(split=7),
 }
 
-MARKER = re.compile(r"\[\[script:(.*?)\]\](?!\])", re.DOTALL)
+MARKER = "[[script:"
 
 
 def marked(text: str) -> Script | None:
     """The script that a `[[script:name]]` or `[[script:{"json": 1}]]` in a prompt asks for."""
-    found = MARKER.search(text)
-    if found is None:
+    _, found, rest = text.partition(MARKER)
+    if not found:
         return None
-    asked = found[1].strip()
-    return Script.of(json.loads(asked) if asked.startswith("{") else asked)
+    if rest.startswith("{"):
+        return Script.of(json.JSONDecoder().raw_decode(rest)[0])
+    return Script.of(rest.partition("]]")[0])
 
 
 def named_by_model(model: str) -> Script | None:

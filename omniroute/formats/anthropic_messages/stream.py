@@ -56,7 +56,7 @@ class StreamReader:
         if kind == "content_block_start":
             return self._begun(self._block_start(document))
         if kind == "content_block_stop":
-            return self._blocks.close(document.get("index"))
+            return self._blocks.close(self._key(document))
         if kind == "message_start":
             return self._message_start(document)
         if kind == "message_delta":
@@ -78,16 +78,21 @@ class StreamReader:
         return self._finish()
 
     def _delta(self, document: dict[str, Any]) -> list[ir.Event]:
-        delta, key = document.get("delta"), document.get("index")
+        delta, key = document.get("delta"), self._key(document)
         if not isinstance(delta, dict):
             return []
         kind = delta.get("type")
         if kind == "text_delta" and self._blocks.kind == "text" and self._blocks.key == key:  # the bulk of a stream
             text = delta.get("text")
             return [ir.TextDelta(self._blocks.index, text)] if text and type(text) is str else []
-        return self._begun(self._other_delta(kind, delta, key))
+        return self._begun(self._other_delta(text_in(delta, "type"), delta, key))
 
-    def _other_delta(self, kind: Any, delta: dict[str, Any], key: Any) -> list[ir.Event]:
+    def _key(self, document: dict[str, Any]) -> Any:
+        """The block that an event is about: the open one if it does not say."""
+        index = document.get("index")
+        return index if type(index) is int else self._blocks.key
+
+    def _other_delta(self, kind: str, delta: dict[str, Any], key: Any) -> list[ir.Event]:
         if kind in _KINDS:
             return self._blocks.write(key, _KINDS[kind], text_in(delta, _TEXTS[kind]))
         if kind == "input_json_delta":
@@ -113,6 +118,8 @@ class StreamReader:
         block, key = document.get("content_block"), document.get("index")
         if not isinstance(block, dict):
             return []
+        if type(key) is not int:
+            key = object()
         blocks = self._blocks
         match block.get("type"):
             case "text":

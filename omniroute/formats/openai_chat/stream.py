@@ -135,7 +135,11 @@ class StreamReader:
                 events += blocks.open(key, ir.PartStarted(0, "reasoning", data=part.data, origin=part.origin))
                 events += blocks.close(key)
                 continue
-            if part.text and not text and not (blocks.key == "reasoning" and blocks.so_far() == part.text):
+            said = blocks.so_far() if blocks.key == "reasoning" else ""
+            if part.signature is not None and part.text and said.endswith(part.text):
+                if said != part.text:
+                    continue  # it signs only the end of what was said: a signature of half a part is worth nothing
+            elif not text:
                 events += blocks.write("reasoning", "reasoning", part.text)
             if part.signature is not None:
                 events += blocks.sign("reasoning", part.signature, part.origin)

@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from omniroute.errors import Conflict, Invalid, Missing, VaultError
+from omniroute.routing.verdict import Diagnosis, Verdict
+from omniroute.security.audit import SYSTEM
+from tests.parts import ADMIN, START, Parts
+
+KEY = "sk-test-0123456789abcdef"
+NATIVE = {"provider": "agentrouter", "api_key": KEY}
+LOCAL = {"name": "Local", "prefix": "local", "type": "openai-compatible", "base_url": "http://127.0.0.1:9000/v1"}
+
+
+def verdict(valid: bool, kind: str, status: int | None = 200, warning: str | None = None) -> Verdict:
+    return Verdict(
+        valid, Diagnosis(kind, "upstream", "It said so.", "Do this."), "message", 12, status, warning=warning, models=("a",)
+    )
+
+
+def test_create(parts: Parts) -> None:
+    made = parts.connections.create(NATIVE, ADMIN)
+    assert (made.provider_id, made.provider_name, made.prefix) == ("agentrouter", "AgentRouter", "agentrouter")
+    assert (made.name, made.key_hint, made.has_key) == ("AgentRouter", "sk-...cdef", True)
+    assert (made.priority, made.max_concurrent, made.is_active) == (0, None, True)
+    assert (made.test_status, made.status_reason, made.succeeded, made.last_test) == ("untested", None, False, None)
+    assert made.created_at == made.updated_at == START
+    assert parts.connections.get(made.id) == made
+    assert parts.connections.list() == parts.connections.list("agentrouter") == (made,)
+    assert parts.connections.list("openai") == ()
+
+
+def test_the_key_is_sealed_and_comes_back_only_for_the_call(parts: Parts) -> None:
+    made = parts.connections.create(NATIVE, ADMIN)
+    stored = parts.store.current().connection(made.id)
+    assert stored is not None and KEY not in stored.sealed
+    assert parts.connections.credential(stored) == KEY
+    assert KEY not in parts.dump() and KEY not in repr(made)
+    stranger = parts.another(storage_encryption_keys=("A" * 43 + "=",))
+    with pytest.raises(VaultError, match="STORAGE_ENCRYPTION_KEY"):
+        stranger.connections.credential(stored)
+    stranger.database.close()
+
+
+def test_names_are_made_up_when_none_is_given(parts: Parts) -> None:
+    made = [parts.connections.create(NATIVE | {"api_key": f"{KEY}{n}"}, ADMIN) for n in range(3)]
+    assert [one.name for one in made] == ["AgentRouter", "AgentRouter 2", "AgentRouter 3"]
+    parts.connections.delete(made[1].id, ADMIN)
+    assert parts.connections.create(NATIVE, ADMIN).name == "AgentRouter 2"
+    assert parts.connections.create(NATIVE | {"api_key": "sk-x", "name": " Mine "}, ADMIN).name == "Mine"
+
+
+def test_order_is_by_priority_then_age(parts: Parts) -> None:
+    for number, priority in enumerate((5, 1, 5)):
+        parts.clock.move(1)
+        parts.connections.create(NATIVE | {"api_key": f"k{number}", "name": f"n{number}", "priority": priority}, ADMIN)
+    assert [one.name for one in parts.connections.list()] == ["n1", "n0", "n2"]
+    assert [one.name for one in parts.store.current().connections["agentrouter"]] == ["n1", "n0", "n2"]
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "words"),
+    [
+        ({"api_key": ""}, "api_key", "is needed"),
+        ({"api_key": None}, "api_key", "is needed"),
+        ({"api_key": 7}, "api_key", "must be text"),
+        ({"api_key": f"Bearer {KEY}"}, "api_key", "without the word Bearer"),
+        ({"api_key": f"{KEY} {KEY}"}, "api_key", "one word"),
+        ({"api_key": "sk-\nx"}, "api_key", "one word"),
+        ({"api_key": "sk-kлюч"}, "api_key", "one word"),
+        ({"api_key": "x" * 8193}, "api_key", "at most 8192"),
+        ({"name": "x" * 101}, "name", "at most 100"),
+        ({"priority": -1}, "priority", "whole number from 0"),
+        ({"priority": "1"}, "priority", "whole number"),
+        ({"priority": True}, "priority", "whole number"),
+        ({"max_concurrent": 0}, "max_concurrent", "whole number from 1"),
+        ({"is_active": "yes"}, "is_active", "true or false"),
+        ({"fields": {"region": "eu"}}, "fields.region", "not a field of this provider"),
+        ({"fields": ["region"]}, "fields", "texts by name"),
+        ({"key": "x"}, "key", "is not a field here"),
+    ],
+)
+def test_what_is_wrong_is_told_by_field(parts: Parts, given: dict[str, Any], field: str, words: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parts.connections.create(NATIVE | given, ADMIN)
+    assert words in caught.value.fields[field]
+    assert KEY not in caught.value.message
+    assert parts.connections.list() == ()
+
+
+def test_a_key_is_asked_for_only_where_it_is_needed(parts: Parts) -> None:
+    node = parts.nodes.create(LOCAL, ADMIN)
+    made = parts.connections.create({"provider": node.id}, ADMIN)
+    assert (made.has_key, made.key_hint, made.name, made.prefix) == (False, "", "Local", "local")
+    stored = parts.store.current().connection(made.id)
+    assert stored is not None and parts.connections.credential(stored) == ""
+    assert parts.connections.create({"provider": node.id}, ADMIN).name == "Local 2"
+
+
+def test_a_provider_by_id_or_alias_and_a_node_by_id_only(parts: Parts) -> None:
+    node = parts.nodes.create(LOCAL, ADMIN)
+    aliased = next(one for one in parts.catalog.all() if one.aliases)
+    assert parts.connections.create({"provider": aliased.aliases[0].upper(), "api_key": KEY}, ADMIN).provider_id == aliased.id
+    for name in ("nobody", node.prefix, ""):
+        with pytest.raises((Missing, Invalid)) as caught:
+            parts.connections.create({"provider": name, "api_key": KEY}, ADMIN)
+        assert set(caught.value.fields) == {"provider"}
+
+
+def test_the_same_key_twice_at_one_provider(parts: Parts) -> None:
+    parts.connections.create(NATIVE | {"name": "First"}, ADMIN)
+    other = parts.connections.create(NATIVE | {"api_key": "sk-other-0001"}, ADMIN)
+    for verb in (
+        lambda: parts.connections.create(NATIVE | {"api_key": f" {KEY} "}, ADMIN),
+        lambda: parts.connections.update(other.id, {"api_key": KEY}, ADMIN),
+    ):
+        with pytest.raises(Conflict) as caught:
+            verb()
+        assert "'First'" in caught.value.fields["api_key"] and KEY not in caught.value.message
+    parts.connections.create({"provider": "openai", "api_key": KEY}, ADMIN)
+
+
+def test_update_keeps_what_is_left_blank(parts: Parts) -> None:
+    made = parts.connections.create(NATIVE, ADMIN)
+    parts.connections.record_test(made.id, verdict(True, "ok"))
+    before = parts.store.current().connection(made.id)
+    parts.clock.move(5)
+    changed = parts.connections.update(
+        made.id, {"api_key": "", "name": "Mine", "priority": 3, "max_concurrent": 2, "is_active": False}, ADMIN
+    )
+    after = parts.store.current().connection(made.id)
+    assert before is not None and after is not None and before.sealed == after.sealed
+    assert (changed.name, changed.priority, changed.max_concurrent, changed.is_active) == ("Mine", 3, 2, False)
+    assert changed.test_status == "active" and changed.succeeded and changed.updated_at == START + 5
+    assert parts.connections.update(made.id, {"max_concurrent": None, "name": ""}, ADMIN).max_concurrent is None
+    assert parts.connections.get(made.id).name == "Mine"
+
+
+def test_the_same_key_again_is_no_change(parts: Parts) -> None:
+    made = parts.connections.create(NATIVE, ADMIN)
+    parts.connections.mark(made.id, "active", None)
+    assert parts.connections.update(made.id, {"api_key": KEY}, ADMIN).test_status == "active"
+
+
+def test_a_new_key_starts_over(parts: Parts) -> None:
+    made = parts.connections.create(NATIVE, ADMIN)
+    parts.connections.record_test(made.id, verdict(True, "ok"))
+    parts.connections.mark(made.id, "error", "refused")
+    changed = parts.connections.update(made.id, {"api_key": "sk-test-the-second-one"}, ADMIN)
+    assert (changed.test_status, changed.status_reason, changed.succeeded, changed.last_test) == ("untested", None, False, None)
+    assert changed.key_hint == "sk-...-one"
+    stored = parts.store.current().connection(made.id)
+    assert stored is not None and parts.connections.credential(stored) == "sk-test-the-second-one"
+
+
+def test_the_provider_stays(parts: Parts) -> None:
+    made = parts.connections.create(NATIVE, ADMIN)
+    with pytest.raises(Invalid) as caught:
+        parts.connections.update(made.id, {"provider": "openai"}, ADMIN)
+    assert "can't be changed" in caught.value.fields["provider"]
+    assert parts.connections.update(made.id, {"provider": "agentrouter"}, ADMIN).provider_id == "agentrouter"
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "reason", "succeeded"),
+    [
+        (verdict(True, "ok"), "active", None, True),
+        (verdict(True, "upstream_rate_limited", 429, "limited"), "active", None, False),
+        (verdict(True, "content_blocked", 400, "blocked"), "active", None, False),
+        (verdict(False, "upstream_auth_error", 401), "error", "It said so. Do this.", False),
+        (verdict(False, "relay_client_rejected", 403), "error", "It said so. Do this.", False),
+        (verdict(False, "account_banned", 403), "banned", "It said so. Do this.", False),
+        (verdict(False, "upstream_unavailable", 503), "untested", None, False),
+        (verdict(False, "network_error", None), "untested", None, False),
+        (verdict(False, "upstream_not_json", 200), "untested", None, False),
+    ],
+)
+def test_what_a_test_does(parts: Parts, given: Verdict, status: str, reason: str | None, succeeded: bool) -> None:
+    made = parts.connections.create(NATIVE, ADMIN)
+    parts.clock.move(5)
+    told = parts.connections.record_test(made.id, given, ADMIN)
+    assert (told.test_status, told.status_reason, told.succeeded) == (status, reason, succeeded)
+    assert told.last_tested_at == START + 5
+    assert told.last_test is not None and told.last_test["diagnosis"]["type"] == given.diagnosis.type
+    assert "models" not in told.last_test
+    assert parts.connections.get(made.id) == told
+    now = parts.store.current().connection(made.id)
+    assert now is not None and (now.test_status, now.succeeded) == (status, succeeded)
+
+
+def test_trouble_heals_nothing_and_a_success_does(parts: Parts) -> None:
+    made = parts.connections.create(NATIVE, ADMIN)
+    parts.connections.record_test(made.id, verdict(False, "upstream_auth_error", 401))
+    told = parts.connections.record_test(made.id, verdict(False, "network_error", None))
+    assert (told.test_status, told.status_reason) == ("error", "It said so. Do this.")
+    told = parts.connections.record_test(made.id, verdict(True, "ok"))
+    assert (told.test_status, told.status_reason, told.succeeded) == ("active", None, True)
+    assert parts.connections.record_test(made.id, verdict(False, "upstream_auth_error", 401)).succeeded
+
+
+def test_the_test_of_an_old_key_says_nothing_about_the_new_one(parts: Parts) -> None:
+    made = parts.connections.create(NATIVE, ADMIN)
+    before = parts.store.current().connection(made.id)
+    assert before is not None
+    parts.connections.update(made.id, {"api_key": "sk-test-new"}, ADMIN)
+    told = parts.connections.record_test(made.id, verdict(False, "upstream_auth_error", 401), tested=before.sealed)
+    assert (told.test_status, told.last_test) == ("untested", None)
+    with pytest.raises(Missing):
+        parts.connections.record_test("gone", verdict(True, "ok"))
+
+
+def test_success_in_traffic_is_noted_once(parts: Parts) -> None:
+    made = parts.connections.create(NATIVE, ADMIN)
+    parts.connections.record_success(made.id)
+    told = parts.connections.get(made.id)
+    assert (told.succeeded, told.test_status) == (True, "active")
+    version = parts.store.current().version
+    parts.connections.record_success(made.id)
+    parts.connections.record_success("gone")
+    assert parts.store.current().version == version
+    parts.connections.mark(made.id, "banned", "suspended", SYSTEM)
+    parts.connections.record_success(made.id)
+    assert parts.connections.get(made.id).test_status == "banned"
+
+
+def test_mark(parts: Parts) -> None:
+    made = parts.connections.create(NATIVE, ADMIN)
+    told = parts.connections.mark(made.id, "error", f"refused {KEY}")
+    assert (told.test_status, told.status_at) == ("error", START)
+    assert KEY not in str(told.status_reason)
+    with pytest.raises(Invalid):
+        parts.connections.mark(made.id, "broken", None)
+    with pytest.raises(Missing):
+        parts.connections.mark("gone", "active", None)
+
+
+def test_many_at_once(parts: Parts) -> None:
+    done = parts.connections.create_many("agentrouter", ["sk-a-1", "", "two words", "  sk-b-2  ", "sk-a-1"], ADMIN)
+    assert [view.name for view in done.created] == ["AgentRouter", "AgentRouter 2"]
+    assert [refusal.line for refusal in done.refused] == [3, 5]
+    assert "two words" not in done.refused[0].message and "AgentRouter" in done.refused[1].message
+    with pytest.raises(Missing):
+        parts.connections.create_many("nobody", ["sk-a-1"], ADMIN)
+    with pytest.raises(Invalid):
+        parts.connections.create_many("agentrouter", ["x"] * 1001, ADMIN)
+
+
+def test_many_at_once_where_a_node_owns_the_name(parts: Parts) -> None:
+    parts.nodes.create(LOCAL | {"prefix": "agentrouter"}, ADMIN)
+    with pytest.raises(Conflict, match="'Local'"):
+        parts.connections.create_many("agentrouter", ["sk-a-1", "sk-a-2"], ADMIN)
+
+
+def test_delete(parts: Parts) -> None:
+    made = parts.connections.create(NATIVE, ADMIN)
+    parts.connections.delete(made.id, ADMIN)
+    assert parts.connections.list() == ()
+    for verb in (
+        lambda: parts.connections.get(made.id),
+        lambda: parts.connections.delete(made.id, ADMIN),
+        lambda: parts.connections.update(made.id, {}, ADMIN),
+    ):
+        with pytest.raises(Missing):
+            verb()
+
+
+def test_each_change_is_audited_without_the_key(parts: Parts) -> None:
+    made = parts.connections.create(NATIVE, ADMIN)
+    for verb in (
+        lambda: parts.connections.update(made.id, {"api_key": "sk-test-new-key-00009999"}, ADMIN),
+        lambda: parts.connections.mark(made.id, "error", "refused"),
+        lambda: parts.connections.delete(made.id, ADMIN),
+    ):
+        parts.clock.move(1)
+        verb()
+    assert parts.actions() == ["connection.create", "connection.update", "connection.status", "connection.delete"]
+    changed = parts.audited("connection.update")[0]
+    assert (changed.before, changed.after) == ({"ends_in": "cdef"}, {"ends_in": "9999"})
+    assert KEY not in parts.dump()

@@ -1,0 +1,120 @@
+"""A native provider's key, and each connection's edits, switch and end."""
+
+from __future__ import annotations
+
+import pytest
+
+from omniroute.routing.verdict import Diagnosis, Verdict
+from tests.dashboard.browsing import Browser
+from tests.dashboard.conftest import BAD_KEY, KEY, Desk
+from tests.upstream.relay import Relay
+
+BANNED = Verdict(False, Diagnosis("account_banned", "upstream", "The account is closed.", "Ask the relay."), "message", 12, 403)
+
+
+def test_save_stores_tests_and_leads_to_the_provider(desk: Desk, admin: Browser) -> None:
+    """With Ollama, which stays on this machine; AgentRouter's own walk is in tests/browser."""
+    page = admin.open("/dashboard/providers/add").follow("Ollama").press("Save")
+    assert page.path == "/dashboard/providers/ollama"
+    assert len(page.toasts) == 1
+    assert len(desk.services.connections.list("ollama")) == 1
+
+
+def test_agentrouters_models_are_listed_at_once(desk: Desk, admin: Browser) -> None:
+    desk.connection("agentrouter")
+    page = admin.open("/dashboard/providers/agentrouter")
+    assert KEY not in page.html
+    assert f"sk-...{KEY[-4:]}" in page.text
+    for model in ("claude-opus-4-6", "claude-haiku-4-5-20251001", "glm-5.1", "deepseek-v3.2"):
+        assert model in page.text
+
+
+def test_a_key_that_is_needed_is_asked_for(desk: Desk, admin: Browser) -> None:
+    page = admin.open("/dashboard/providers/add/agentrouter").press("Save")
+    assert page.status == 400
+    assert page.control("API key").attrs["aria-invalid"] == "true"
+    assert desk.services.connections.list() == ()
+
+
+def test_the_prefix_has_one_owner_and_the_page_names_it(desk: Desk, admin: Browser, relay: Relay) -> None:
+    node = desk.node(relay, "agentrouter", name="My relay")
+    page = admin.open("/dashboard/providers/add/agentrouter")
+    assert "belongs to My relay now" in page.text
+    page = page.fill({"API key": KEY}).press("Save")
+    assert page.status == 409
+    assert "My relay" in page.text
+    assert desk.services.connections.list() == ()
+    desk.services.nodes.update(node, {"prefix": "relay"}, desk.by)
+    assert "belongs to" not in admin.open("/dashboard/providers/add/agentrouter").text
+
+
+def test_an_unknown_provider_is_a_page_not_found(admin: Browser) -> None:
+    assert admin.open("/dashboard/providers/add/nobody").status == 404
+
+
+def test_editing_keeps_the_key_that_is_left_blank(desk: Desk, admin: Browser, relay: Relay) -> None:
+    row = desk.connection(desk.node(relay), name="first")
+    page = admin.open(f"/dashboard/connections/{row}/edit")
+    assert KEY not in page.html
+    page = page.fill({"Name": "second", "Priority": "7", "At most at once": "3"}).press("Save")
+    assert page.toasts == ["second saved."]
+    after = desk.services.connections.get(row)
+    assert (after.name, after.priority, after.max_concurrent, after.key_hint[-4:]) == ("second", 7, 3, KEY[-4:])
+
+
+def test_a_limit_that_is_emptied_is_lifted(desk: Desk, admin: Browser, relay: Relay) -> None:
+    row = desk.connection(desk.node(relay), max_concurrent=3)
+    admin.open(f"/dashboard/connections/{row}/edit").fill({"At most at once": ""}).press("Save")
+    assert desk.services.connections.get(row).max_concurrent is None
+
+
+def test_a_new_key_is_tested_at_once(desk: Desk, admin: Browser, relay: Relay) -> None:
+    row = desk.connection(desk.node(relay), BAD_KEY)
+    page = admin.open(f"/dashboard/connections/{row}/edit").fill({"API key": KEY}).press("Save")
+    assert "is connected" in page.toasts[0]
+    assert desk.services.connections.get(row).test_status == "active"
+
+
+@pytest.mark.parametrize("wrong", ["-1", "many", "1.5"])
+def test_numbers_are_checked(desk: Desk, admin: Browser, relay: Relay, wrong: str) -> None:
+    row = desk.connection(desk.node(relay))
+    page = admin.open(f"/dashboard/connections/{row}/edit").fill({"Priority": wrong}).press("Save")
+    assert page.status == 400
+    assert page.control("Priority").attrs["aria-invalid"] == "true"
+
+
+def test_off_and_on_again(desk: Desk, admin: Browser, relay: Relay) -> None:
+    node = desk.node(relay)
+    row = desk.connection(node, name="first")
+    page = admin.open(f"/dashboard/providers/{node}").press("Disable first")
+    assert desk.services.connections.get(row).is_active is False
+    assert "Off" in page.text
+    page.press("Enable first")
+    assert desk.services.connections.get(row).is_active is True
+
+
+def test_deleting_names_what_is_lost(desk: Desk, admin: Browser, relay: Relay) -> None:
+    node = desk.node(relay)
+    row = desk.connection(node, name="first")
+    page = admin.open(f"/dashboard/providers/{node}").follow("Delete first")
+    assert "The gateway can't show it again." in page.text
+    assert "last connection in use" in page.text
+    page = page.press("Delete connection")
+    assert page.toasts == ["Connection first deleted."]
+    assert desk.services.connections.list(node) == ()
+    assert admin.open(f"/dashboard/connections/{row}/delete").status == 404
+
+
+def test_the_dialog_gets_the_question_alone(desk: Desk, admin: Browser, relay: Relay) -> None:
+    row = desk.connection(desk.node(relay))
+    page = admin.open(f"/dashboard/connections/{row}/delete", **{"HX-Request": "true"})
+    assert "<html" not in page.html
+    assert "Delete connection" in page.buttons()
+
+
+def test_why_a_connection_is_refused_stands_under_it(desk: Desk, admin: Browser, relay: Relay) -> None:
+    node = desk.node(relay)
+    desk.services.connections.record_test(desk.connection(node), BANNED)
+    page = admin.open(f"/dashboard/providers/{node}")
+    assert "The account is closed." in page.text
+    assert "Ask the relay." in page.text

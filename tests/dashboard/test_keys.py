@@ -1,0 +1,101 @@
+"""Client keys: shown once, limited, replaced, switched off."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from tests.dashboard.browsing import Browser, Page
+from tests.dashboard.conftest import Desk
+
+
+def shown_key(page: Page) -> str:
+    return next(each.text for each in page.root.walk() if each.attrs.get("id") == "new-key")
+
+
+def test_a_key_is_shown_once(desk: Desk, admin: Browser) -> None:
+    desk.connection("agentrouter")
+    page = admin.open("/dashboard/keys").follow("Create key").fill({"Name": "laptop"}).press("Create key")
+    key = shown_key(page)
+    assert re.fullmatch(r"sk-or-[\w-]{40,}", key)
+    assert f"ANTHROPIC_AUTH_TOKEN={key}" in page.text
+    assert page.answer.headers["Cache-Control"] == "no-store"
+    listed = page.follow("Done")
+    assert key not in listed.html
+    assert "laptop" in listed.text
+    (row,) = desk.services.keys.list()
+    assert row.scopes == ("relay",)
+
+
+def test_limits_reach_the_key(desk: Desk, admin: Browser) -> None:
+    page = admin.open("/dashboard/keys/add").fill(
+        {
+            "Name": "CI",
+            "Expires": "In 30 days",
+            "Allowed models": "agentrouter/*\n\n openai/gpt-* ",
+            "Messages": "on",
+            "Change providers, keys and settings through /api": "on",
+            "Keep no log rows for this key Requests with it are served, but leave no row in the log.": "on",
+        }
+    )
+    page.press("Create key")
+    (row,) = desk.services.keys.list()
+    assert row.allowed_models == ("agentrouter/*", "openai/gpt-*")
+    assert row.allowed_endpoints == ("/v1/messages",)
+    assert set(row.scopes) == {"relay", "manage"}
+    assert row.no_log
+    assert row.expires_at is not None
+    assert 29 * 86_400 < row.expires_at - time.time() < 31 * 86_400
+
+
+def test_a_day_is_asked_for_when_one_is_to_be_chosen(desk: Desk, admin: Browser) -> None:
+    page = admin.open("/dashboard/keys/add").fill({"Name": "x", "Expires": "On a day"}).press("Create key")
+    assert page.status == 400
+    assert "Choose the day" in page.text
+    page = page.fill({"Last day (UTC)": "2031-05-17"}).press("Create key")
+    assert page.status == 200
+    assert desk.services.keys.list()[0].expires_at == 1_936_828_799.0
+
+
+def test_a_day_that_is_over_is_refused(desk: Desk, admin: Browser) -> None:
+    page = admin.open("/dashboard/keys/add").fill({"Name": "x", "Expires": "On a day", "Last day (UTC)": "2020-01-01"})
+    page = page.press("Create key")
+    assert page.status == 400
+    assert "must be in the future" in page.text
+    assert desk.services.keys.list() == ()
+
+
+@pytest.mark.parametrize(("label", "value"), [("Name", ""), ("Send requests to models", "off")])
+def test_what_is_needed_is_asked_for(desk: Desk, admin: Browser, label: str, value: str) -> None:
+    page = admin.open("/dashboard/keys/add").fill({"Name": "x"} | {label: value}).press("Create key")
+    assert page.status == 400
+    assert desk.services.keys.list() == ()
+
+
+def test_editing_shows_and_keeps_what_is_stored(desk: Desk, admin: Browser) -> None:
+    ends = 1_936_800_000.0
+    given = {"name": "CI", "allowed_models": ["agentrouter/*"], "scopes": ["relay", "manage"], "expires_at": ends}
+    row, _ = desk.services.keys.create(given, desk.by)
+    admin.open("/dashboard/keys").follow("Edit CI").fill({"Name": "CI 2"}).press("Save")
+    after = desk.services.keys.get(row.id)
+    assert (after.name, after.allowed_models, after.scopes, after.expires_at) == ("CI 2", row.allowed_models, row.scopes, ends)
+
+
+def test_rotating_asks_and_shows_a_new_key(desk: Desk, admin: Browser) -> None:
+    _, old = desk.services.keys.create({"name": "CI"}, desk.by)
+    page = admin.open("/dashboard/keys").follow("Rotate CI")
+    assert "stops working at once" in page.text
+    assert shown_key(page.press("Replace key")) != old
+
+
+def test_off_on_and_deleted(desk: Desk, admin: Browser) -> None:
+    desk.services.keys.create({"name": "CI"}, desk.by)
+    page = admin.open("/dashboard/keys").press("Disable CI")
+    assert desk.services.keys.list()[0].is_active is False
+    page = page.press("Enable CI")
+    assert desk.services.keys.list()[0].is_active is True
+    page = page.follow("Delete CI").press("Delete key")
+    assert desk.services.keys.list() == ()
+    assert "No key yet" in page.text

@@ -1,0 +1,44 @@
+"""Settings: password, sessions, and what the server was started with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.dashboard.browsing import Browser
+from tests.dashboard.conftest import PASSWORD, Desk
+
+NEW = "another long enough password"
+
+
+def test_the_password_is_changed_and_this_session_stays(desk: Desk, admin: Browser) -> None:
+    other = desk.admin()
+    page = admin.open("/dashboard/settings")
+    page = page.fill({"Current password": PASSWORD, "New password": NEW, "New password again": NEW}).press("Change password")
+    assert page.path == "/dashboard/settings"
+    assert "Password changed." in page.toasts[0]
+    assert other.open("/dashboard/settings").path == "/login"
+    assert desk.visitor().open("/login").fill({"Password": NEW}).press("Sign in").path == "/"
+
+
+def test_a_wrong_current_password_changes_nothing(desk: Desk, admin: Browser) -> None:
+    page = admin.open("/dashboard/settings")
+    page = page.fill({"Current password": "not the one", "New password": NEW, "New password again": NEW}).press("Change password")
+    assert 400 <= page.status < 500
+    assert desk.visitor().open("/login").fill({"Password": PASSWORD}).press("Sign in").path == "/"
+
+
+def test_sessions_can_be_ended_one_by_one_and_all_others_at_once(desk: Desk, admin: Browser) -> None:
+    second, third = desk.admin(), desk.admin()
+    assert len(desk.services.accounts.sessions()) == 3
+    page = admin.open("/dashboard/settings").press("Sign out all others")
+    assert [browser.open("/").path for browser in (second, third)] == ["/login", "/login"]
+    assert page.path == "/dashboard/settings"
+
+
+def test_no_secret_is_among_what_is_shown(open_desk: Callable[..., Desk]) -> None:
+    desk = open_desk(trusted_hosts=("localhost",))
+    page = desk.admin().open("/dashboard/settings")
+    assert "REQUIRE_API_KEY" in page.text
+    settings = desk.services.settings
+    for secret in (settings.secret_key, *settings.storage_encryption_keys):
+        assert secret not in page.html

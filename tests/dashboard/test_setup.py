@@ -1,0 +1,44 @@
+"""The setup link: one password, once."""
+
+from __future__ import annotations
+
+from tests.dashboard.conftest import PASSWORD, Desk
+
+
+def test_the_link_sets_the_password_and_signs_in(desk: Desk) -> None:
+    page = desk.visitor().open(f"/setup?token={desk.services.accounts.setup_token()}")
+    home = page.fill({"Password": PASSWORD, "Password again": PASSWORD}).press("Set password")
+    assert (home.path, home.status) == ("/", 200)
+    assert "Get started" in home.text
+
+
+def test_the_link_is_dead_afterwards(desk: Desk) -> None:
+    desk.admin()
+    assert desk.visitor().open("/setup?token=whatever").path == "/login"
+
+
+def test_a_wrong_token_is_refused_and_the_form_stays(desk: Desk) -> None:
+    page = (
+        desk.visitor().open("/setup?token=wrong").fill({"Password": PASSWORD, "Password again": PASSWORD}).press("Set password")
+    )
+    assert 400 <= page.status < 500
+    assert not desk.services.accounts.has_admin()
+    assert page.control("Password")
+
+
+def test_a_link_without_its_token_says_so(desk: Desk) -> None:
+    assert "The link is not whole." in desk.visitor().open("/setup").text
+
+
+def test_short_and_differing_passwords_are_told_beside_their_fields(desk: Desk) -> None:
+    page = desk.visitor().open(f"/setup?token={desk.services.accounts.setup_token()}")
+    page = page.fill({"Password": "short", "Password again": "other"}).press("Set password")
+    assert page.status == 400
+    assert "At least 10 characters." in page.text
+    assert "The two are not the same." in page.text
+    assert page.control("Password").attrs["aria-invalid"] == "true"
+    assert "short" not in page.html
+
+
+def test_the_page_warns_about_proxies_on_this_machine(desk: Desk) -> None:
+    assert "REQUIRE_API_KEY=true" in desk.visitor().open("/setup?token=x").text

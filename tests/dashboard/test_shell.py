@@ -1,0 +1,59 @@
+"""What every page has: banners where something is wrong, and words for values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from omniroute.dashboard.shell import initials, price, tokens, took, window
+from tests.dashboard.conftest import Desk
+
+
+def test_an_open_gateway_shouts(open_desk: Callable[..., Desk]) -> None:
+    page = open_desk(host="0.0.0.0", require_api_key="false").admin().open("/dashboard/keys")
+    assert "Anyone who reaches this server can spend your credit." in page.text
+
+
+def test_plain_http_from_elsewhere_is_told(open_desk: Callable[..., Desk]) -> None:
+    desk = open_desk(host="0.0.0.0")
+    page = desk.visitor().open("/login", Host="gateway.example.com")
+    assert "This page came over plain http." in page.text
+    assert "plain http" not in desk.visitor().open("/login").text
+
+
+def test_pages_with_answers_for_one_session_are_kept_nowhere(desk: Desk) -> None:
+    answer = desk.admin().open("/").answer
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(("count", "shown"), [(None, "–"), (0, "0"), (9_999, "9,999"), (110_234, "110.2k"), (2_000_000, "2M")])
+def test_tokens(count: int | None, shown: str) -> None:
+    assert tokens(count) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(None, "–"), (200_000, "200k"), (1_000_000, "1M"), (1_050_000, "1.1M"), (512, "512")]
+)
+def test_window(count: int | None, shown: str) -> None:
+    assert window(count) == shown
+
+
+@pytest.mark.parametrize(
+    ("ms", "shown"), [(None, "–"), (0.0, "0 ms"), (0.8, "0.8 ms"), (431.4, "431 ms"), (2410.0, "2.4 s"), (185_000.0, "3 min 5 s")]
+)
+def test_took(ms: float | None, shown: str) -> None:
+    assert took(ms) == shown
+
+
+@pytest.mark.parametrize(
+    ("usd", "shown"), [(None, "–"), (Decimal("0"), "free"), (Decimal("2.50"), "$2.5"), (Decimal("15"), "$15")]
+)
+def test_unknown_is_not_free(usd: Decimal | None, shown: str) -> None:
+    assert price(usd) == shown
+
+
+@pytest.mark.parametrize(("name", "shown"), [("AgentRouter", "Ag"), ("Google Gemini", "GG"), ("-", "-"), ("", "?")])
+def test_initials(name: str, shown: str) -> None:
+    assert initials(name) == shown

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from omniroute.errors import Invalid
+from omniroute.given import Given
+
+LABELS = {"name": "Name", "size": "Size", "on": "Switch", "tags": "Tags"}
+
+
+def wrong(given: Given) -> dict[str, str]:
+    with pytest.raises(Invalid) as caught:
+        given.check()
+    assert caught.value.message == " ".join(caught.value.fields.values())
+    return caught.value.fields
+
+
+def test_what_is_right_passes() -> None:
+    given = Given({"name": " x ", "size": 3, "on": False, "tags": ["a", " b ", "a", ""]}, LABELS)
+    assert (given.text("name"), given.whole("size", 0, 1, 5), given.flag("on", True)) == ("x", 3, False)
+    assert given.texts("tags", ()) == ("a", "b")
+    assert given["name"] == " x " and "name" in given and "size" in given
+    given.check()
+
+
+def test_what_is_absent_is_the_default() -> None:
+    given = Given({}, LABELS)
+    assert (given.text("name", "d"), given.whole("size", 3, 0, 5), given.flag("on", True)) == ("d", 3, True)
+    assert given.whole_or_none("size", None, 1, 5) is None
+    assert given.choice("name", ("a", "b"), "b") == "b"
+    assert given.texts("tags", ("t",)) == ("t",)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("", "is needed"),
+        ("  ", "is needed"),
+        (None, "is needed"),
+        (3, "must be text"),
+        ("x" * 11, "at most 10"),
+        ("a\tb", "one line"),
+        ("\ud800", "one line"),
+    ],
+)
+def test_text(value: Any, words: str) -> None:
+    given = Given({"name": value}, LABELS)
+    assert given.text("name", "kept", longest=10, needed=True) == "kept"
+    assert words in wrong(given)["name"]
+
+
+@pytest.mark.parametrize("value", [None, "3", 3.0, True, 0, 6])
+def test_whole(value: Any) -> None:
+    given = Given({"size": value}, LABELS)
+    assert given.whole("size", 2, 1, 5) == 2
+    assert wrong(given) == {"size": "Size must be a whole number from 1 to 5."}
+
+
+@pytest.mark.parametrize("value", [None, "true", 1])
+def test_flag(value: Any) -> None:
+    given = Given({"on": value}, LABELS)
+    assert given.flag("on", True) is True
+    assert wrong(given) == {"on": "Switch must be true or false."}
+
+
+@pytest.mark.parametrize("value", ["a", {"a": 1}, [1], 3, ["a\nb"], ["x" * 300], [str(n) for n in range(300)]])
+def test_texts(value: Any) -> None:
+    given = Given({"tags": value}, LABELS)
+    assert given.texts("tags", ("kept",)) == ("kept",)
+    assert set(wrong(given)) == {"tags"}
+
+
+def test_unknown_names_and_the_first_note_stands() -> None:
+    given = Given({"nmae": 1, 7: 2}, LABELS)  # type: ignore[dict-item]
+    given.refuse("name", "is odd")
+    given.refuse("name", "is very odd")
+    told = wrong(given)
+    assert told == {
+        "nmae": "nmae is not a field here; the nearest is name.",
+        "7": "7 is not a field here.",
+        "name": "Name is odd.",
+    }
