@@ -43,7 +43,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     """The WSGI program. Raises SettingError, BadCatalog."""
     settings, clock = settings or Settings.from_env(), clock or Clock()
     configure_logs(settings.log_level)
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)  # the dashboard serves its own files
     services = make_services(settings, clock)
     app.extensions["omniroute"] = services
     install(app, services, client_problem=problem_writer(services.ledger), page_problem=dashboard.page_problem)
@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
 
 def make_services(settings: Settings, clock: Clock) -> Services:
     """Every collaborator, each made once and given to those that need it."""
-    catalog = catalogs.load()
+    catalog = catalogs.load().moved(settings.provider_base_urls)
     database = Database(settings.sqlalchemy_url)
     vault = Vault(settings.storage_encryption_keys)
     configuration = ConfigurationStore(database, catalog, vault, settings, clock)

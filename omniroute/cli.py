@@ -120,7 +120,7 @@ def rotate_storage_key() -> None:
     settings, clock = Settings.from_env(), Clock()
     vault = Vault(settings.storage_encryption_keys)
     with _database(settings) as database:
-        store = ConfigurationStore(database, catalog.load(), vault, settings, clock)
+        store = ConfigurationStore(database, catalog.load().moved(settings.provider_base_urls), vault, settings, clock)
         click.echo(f"{storage_key.rotate_storage_key(store, vault, clock, CLI)} stored secrets sealed anew.")
 
 

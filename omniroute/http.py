@@ -13,6 +13,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -114,7 +115,8 @@ class Answer:
     def wait_at_most(self, seconds: float) -> None:
         """From now on a read may wait this long for the next byte."""
         if self._socket is not None:
-            self._socket.settimeout(seconds)
+            with suppress(OSError):  # closed already: the whole body has come
+                self._socket.settimeout(seconds)
 
     def read1(self) -> bytes:
         """The bytes that are there, waiting for the first; b"" at the end. Raises UpstreamNetwork."""

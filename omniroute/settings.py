@@ -52,6 +52,7 @@ class Settings:
     require_api_key: str = "auto"
     enable_cc_compatible_provider: bool = False
     allow_private_upstreams: PrivateRule = "auto"
+    provider_base_urls: tuple[tuple[str, str], ...] = ()
     web_concurrency: int = 2
     max_body_mb: int = 64
     trusted_hosts: tuple[str, ...] = ()
@@ -229,6 +230,20 @@ def _hosts(name: str, text: str) -> tuple[str, ...]:
     return entries
 
 
+def _base_urls(name: str, text: str) -> tuple[tuple[str, str], ...]:
+    """Pairs of provider id and base URL. Whether such a provider exists is for the catalogue to say."""
+    pairs = []
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        provider, _, url = part.partition("=")
+        place = urlsplit(url)
+        if not provider or place.scheme not in ("http", "https") or not place.hostname or place.username:
+            raise SettingError(
+                f"{name}: {part!r} must be a provider's id and a URL, such as openai=https://mirror.example.com/v1"
+            )
+        pairs.append((provider.strip(), url))
+    return tuple(pairs)
+
+
 def _public_url(name: str, text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
@@ -248,6 +263,7 @@ READERS: dict[str, Callable[[str, str], Any]] = {
     "REQUIRE_API_KEY": _one_of("auto", "true", "false"),
     "ENABLE_CC_COMPATIBLE_PROVIDER": _flag,
     "ALLOW_PRIVATE_UPSTREAMS": _private,
+    "PROVIDER_BASE_URLS": _base_urls,
     "WEB_CONCURRENCY": _whole(1, 64),
     "MAX_BODY_MB": _whole(1, 1024),
     "TRUSTED_HOSTS": _hosts,

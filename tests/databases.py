@@ -21,6 +21,8 @@ import pytest
 
 from omniroute.models.db import Database
 from omniroute.models.migration import migrate
+from omniroute.models.schema import HEAD
+from omniroute.models.tables import METADATA
 
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=", "max_connections=60")
 
@@ -117,15 +119,42 @@ def sqlite_url(tmp_path: Path, _sqlite_template: Path) -> str:
 
 @pytest.fixture
 def postgres_url(postgres: Postgres, _postgres_template: str) -> Iterator[str]:
-    """A Postgres database of this test's own, with the tables in it."""
+    """A Postgres database of this test's own, with the tables in it, to do anything to."""
     name = postgres.create(_postgres_template)
     yield postgres.url(name)
     postgres.drop(name)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(scope="session")
+def _postgres_reused(postgres: Postgres, _postgres_template: str) -> str:
+    return postgres.create(_postgres_template)
+
+
+@pytest.fixture
+def emptied_postgres_url(postgres: Postgres, _postgres_reused: str) -> Iterator[str]:
+    """A Postgres database with the tables as they are when new; the next test gets the same one, emptied: four times as fast."""
+    yield postgres.url(_postgres_reused)
+    with psycopg.connect(f"host={postgres.folder} user=postgres dbname={_postgres_reused}", autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        for table in reversed(METADATA.sorted_tables):
+            connection.execute(f"DELETE FROM {table.name}".encode())
+        connection.execute("INSERT INTO config_version VALUES (1, 1)")
+        connection.execute(f"UPDATE alembic_version SET version_num = '{HEAD}'".encode())
+
+
+@pytest.fixture(params=["sqlite", "emptied_postgres"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """The test runs twice: on SQLite and on Postgres."""
+    """The test runs twice: on SQLite and on Postgres. It may change rows, not tables."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def own_url(request: pytest.FixtureRequest) -> str:
+    """As `database_url`, for a test that changes tables as well."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
 

@@ -145,9 +145,8 @@ def test_a_chunked_body_that_is_cut_is_no_end() -> None:
 
 
 def test_a_body_shorter_than_said_is_no_end() -> None:
-    with server(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")) as url:
-        with pytest.raises(UpstreamNetwork):
-            post(url)
+    with server(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")) as url, pytest.raises(UpstreamNetwork):
+        post(url)
 
 
 def nothing(client: socket.socket) -> None:
@@ -236,3 +235,9 @@ def test_closing_closes_the_socket() -> None:
         assert answer.read1() == b"x"
         answer.close()
         assert closed.wait(10)
+
+
+def test_a_body_of_known_length_on_a_closing_connection() -> None:
+    """The transport closes its socket as the last byte comes; the next look at its timeout must not mind."""
+    with server(answering(OK.replace(b"Content-Type", b"Connection: close\r\nContent-Type"))) as url:
+        assert post(url) == (200, b"{}")

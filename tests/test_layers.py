@@ -13,7 +13,7 @@ PURE = ("flask", "sqlalchemy", "requests", "urllib3", "gevent", "flask_sqlalchem
 
 # From the bottom up. A package may import those below it, and its own.
 ORDER = (
-    ("errors", "clock", "secrets_file", "settings", "address_guard", "http", "file_lock", "threads"),
+    ("errors", "clock", "secrets_file", "settings", "address_guard", "http", "file_lock", "threads", "given"),
     ("formats",),
     ("providers",),
     ("routing",),
@@ -24,7 +24,8 @@ ORDER = (
     ("relay",),
     ("services",),
     ("edge",),
-    ("api", "manage", "dashboard", "cli", "__main__"),
+    ("api", "manage", "dashboard", "cli"),
+    ("__main__",),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 

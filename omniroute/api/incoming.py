@@ -6,6 +6,7 @@ from flask import Request
 
 from omniroute.clock import Clock
 from omniroute.edge import current
+from omniroute.edge.reading import whole_body
 from omniroute.errors import BadRequest
 from omniroute.formats.body import read_body, read_model, read_stream
 from omniroute.relay.ask import Ask
@@ -51,4 +52,4 @@ def _raw_body(request: Request) -> bytes:
     encoding = request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower()
     if encoding not in ("", "identity"):
         raise BadRequest(f"The body is compressed ({encoding[:40]}); send it as it is.")
-    return request.get_data(cache=False)
+    return whole_body(request)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from types import MappingProxyType
+
+from omniroute.errors import BadCatalog
 
 # Wire formats that an upstream may speak; each is (or will be) one module of that name in omniroute/formats.
 FORMATS = ("openai_chat", "anthropic_messages", "openai_responses", "gemini")
@@ -176,6 +179,17 @@ class Catalog:
             if wanted == provider.prefix.lower() or wanted == provider.id.lower() or wanted in provider.aliases:
                 return provider
         return None
+
+    def moved(self, base_urls: Iterable[tuple[str, str]]) -> Catalog:
+        """The same with other addresses for some native providers. Raises BadCatalog for one that does not exist."""
+        providers = dict(self.providers)
+        for provider_id, base_url in base_urls:
+            if provider_id not in providers:
+                raise BadCatalog(
+                    f"PROVIDER_BASE_URLS: there is no provider {provider_id!r}; there are {', '.join(sorted(providers))}"
+                )
+            providers[provider_id] = replace(providers[provider_id], base_url=base_url)
+        return replace(self, providers=MappingProxyType(providers))
 
     def all(self) -> tuple[Provider, ...]:
         """Every native provider, by name."""

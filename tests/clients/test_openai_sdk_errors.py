@@ -1,4 +1,4 @@
-"""What goes wrong, as users of the `openai` SDK catch it: the class by the status, the upstream's own words, no second request."""
+"""What goes wrong, as users of the `openai` SDK catch it: class by status, the upstream's own words, no second request."""
 
 from __future__ import annotations
 

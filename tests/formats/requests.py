@@ -10,7 +10,10 @@ PDF = "JVBERi0xLjQKJcOkw7zDtsOfCg=="
 CHAT: dict[str, Any] = {
     "model": "gpt-x",
     "messages": [
-        {"role": "system", "content": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral", "ttl": "1h"}}]},
+        {
+            "role": "system",
+            "content": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
+        },
         {"role": "developer", "content": "Use tools."},
         {
             "role": "user",

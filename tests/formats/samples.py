@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-UNICODE = "naïve café — 日本語 🇪🇺👩‍👩‍👧 \u2028\u2029\u0085 \"quoted\" back\\slash\ttab\nline " * 40
+UNICODE = 'naïve café — 日本語 🇪🇺👩‍👩‍👧 \u2028\u2029\u0085 "quoted" back\\slash\ttab\nline ' * 40
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,9 @@ CHAT = (
     ),
     Sample(
         "reasoning with details, each text said twice",
-        chunk({"role": "assistant", "reasoning": "Le", "reasoning_details": [{"type": "reasoning.text", "text": "Le", "index": 0}]})
+        chunk(
+            {"role": "assistant", "reasoning": "Le", "reasoning_details": [{"type": "reasoning.text", "text": "Le", "index": 0}]}
+        )
         + chunk({"reasoning": "t", "reasoning_details": [{"type": "reasoning.text", "text": "t", "index": 0}]})
         + chunk({"reasoning_details": [{"type": "reasoning.text", "signature": "U0lH+/=", "format": "anthropic-claude-v1"}]})
         + chunk({"reasoning_details": [{"type": "reasoning.encrypted", "data": "RU5D", "format": "openai-responses-v1"}]})
@@ -174,14 +176,26 @@ CHAT = (
     Sample(
         "citations",
         chunk({"role": "assistant", "content": "It rains."})
-        + chunk({"annotations": [{"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 9, "url": "https://a.test", "title": "A"}}]})
+        + chunk(
+            {
+                "annotations": [
+                    {
+                        "type": "url_citation",
+                        "url_citation": {"start_index": 0, "end_index": 9, "url": "https://a.test", "title": "A"},
+                    }
+                ]
+            }
+        )
         + chunk({}, "stop")
         + DONE,
         completion(
             {
                 "content": "It rains.",
                 "annotations": [
-                    {"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 9, "url": "https://a.test", "title": "A"}}
+                    {
+                        "type": "url_citation",
+                        "url_citation": {"start_index": 0, "end_index": 9, "url": "https://a.test", "title": "A"},
+                    }
                 ],
             }
         ),
@@ -197,7 +211,9 @@ def event(kind: str, **members: Any) -> bytes:
 
 def message_start(usage: dict[str, Any] | None = None) -> bytes:
     message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x", "content": [], "stop_reason": None}
-    return event("message_start", message=message | {"stop_sequence": None, "usage": usage or {"input_tokens": 9, "output_tokens": 1}})
+    return event(
+        "message_start", message=message | {"stop_sequence": None, "usage": usage or {"input_tokens": 9, "output_tokens": 1}}
+    )
 
 
 def block(index: int, opened: dict[str, Any], *deltas: dict[str, Any]) -> bytes:
@@ -238,15 +254,18 @@ SIGNATURE = "EqQBCgIYAhIM1gbcDa9GJwZA2b3h/+==" + "Zm9v" * 60
 _SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "weather"}}
 _HIT = {"type": "web_search_result", "url": "https://a.test", "title": "A", "encrypted_content": "ZW5j", "page_age": None}
 _FOUND = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [_HIT]}
-_CITED = {"type": "web_search_result_location", "url": "https://a.test", "title": "A", "encrypted_index": "ZW5j", "cited_text": "rain"}
+_CITED = {
+    "type": "web_search_result_location",
+    "url": "https://a.test",
+    "title": "A",
+    "encrypted_index": "ZW5j",
+    "cited_text": "rain",
+}
 
 MESSAGES = (
     Sample(
         "text",
-        message_start()
-        + event("ping")
-        + text_block(0, "Hel", "lo")
-        + message_end("end_turn"),
+        message_start() + event("ping") + text_block(0, "Hel", "lo") + message_end("end_turn"),
         message([{"type": "text", "text": "Hello"}], "end_turn"),
     ),
     Sample(
@@ -302,7 +321,12 @@ MESSAGES = (
         message_start()
         + block(0, _SEARCH | {"input": {}}, {"type": "input_json_delta", "partial_json": '{"query":"weather"}'})
         + block(1, _FOUND)
-        + block(2, {"type": "text", "text": ""}, {"type": "text_delta", "text": "It rains."}, {"type": "citations_delta", "citation": _CITED})
+        + block(
+            2,
+            {"type": "text", "text": ""},
+            {"type": "text_delta", "text": "It rains."},
+            {"type": "citations_delta", "citation": _CITED},
+        )
         + message_end("end_turn"),
         message([_SEARCH, _FOUND, {"type": "text", "text": "It rains.", "citations": [_CITED]}], "end_turn"),
     ),
@@ -311,7 +335,9 @@ MESSAGES = (
         message_start()
         + text_block(0, "No")
         + message_end("refusal", stop_details={"type": "refusal", "category": "bio", "explanation": None}),
-        message([{"type": "text", "text": "No"}], "refusal", stop_details={"type": "refusal", "category": "bio", "explanation": None}),
+        message(
+            [{"type": "text", "text": "No"}], "refusal", stop_details={"type": "refusal", "category": "bio", "explanation": None}
+        ),
     ),
     Sample("nothing to say", message_start() + message_end("end_turn"), message([], "end_turn")),
 )

@@ -72,7 +72,7 @@ def test_cutting_a_stream_changes_nothing(name: str, sample: Sample, line_end: b
 @EACH_SAMPLE
 def test_noise_in_a_stream_changes_nothing(name: str, sample: Sample) -> None:
     noisy = b"\xef\xbb\xbf" + sample.stream.replace(
-        b"\n\n", b"\n\n: keep-alive\n\ndata: null\n\nevent: news\ndata: {\"type\":\"news\"}\n\n"
+        b"\n\n", b'\n\n: keep-alive\n\ndata: null\n\nevent: news\ndata: {"type":"news"}\n\n'
     )
     assert gather(laws.read(name, noisy)) == gather(laws.read(name, sample.stream))
     assert gather(laws.read(name, sample.stream.rstrip(b"\n"))) == gather(laws.read(name, sample.stream))
@@ -145,6 +145,15 @@ def test_the_tap_needs_only_the_events_with_a_telltale(name: str, sample: Sample
         sighting = FORMATS[name].sight(event)
         if sighting is not None and not any(mark in event.raw for mark in FORMATS[name].TELLTALES):
             assert replace(sighting, content=False, model=None, id=None) == ir.Sighting()
+
+
+@EACH
+def test_the_last_event_says_that_nothing_follows(name: str) -> None:
+    seen = sight(name, FORMATS[name].LAST_EVENT)
+    assert seen == ir.Sighting(last=True, done=True)
+    for sample in SAMPLES[name]:
+        seen = [FORMATS[name].sight(event) for event in sse.Decoder().feed(sample.stream)]
+        assert not any(each.done for each in seen[:-1] if each is not None)
 
 
 @EACH_SAMPLE
@@ -334,7 +343,9 @@ def plain(request: ir.Request) -> ir.Request:
     wanted = request.response_format
     if wanted is not None:
         wanted = replace(wanted, name=None, strict=None)
-    return replace(request, response_format=wanted, include_usage=False, unknown=MappingProxyType({}) if not request.unknown else {})
+    return replace(
+        request, response_format=wanted, include_usage=False, unknown=MappingProxyType({}) if not request.unknown else {}
+    )
 
 
 @EACH

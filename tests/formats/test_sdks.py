@@ -18,7 +18,9 @@ from tests.formats import laws
 from tests.formats.samples import SAMPLES, Sample
 from tests.formats.test_formats import essence
 
-EACH_SAMPLE = pytest.mark.parametrize(("name", "sample"), [(name, sample) for name in FORMATS for sample in SAMPLES[name]], ids=str)
+EACH_SAMPLE = pytest.mark.parametrize(
+    ("name", "sample"), [(name, sample) for name in FORMATS for sample in SAMPLES[name]], ids=str
+)
 
 
 @EACH_SAMPLE

@@ -76,7 +76,9 @@ def test_an_event_comes_out_with_its_last_byte_and_not_later() -> None:
     assert [event.data for event in decoder.feed(b"\ndata: b\r\n\r\n")] == [b"b"]
 
 
-_LINE = st.sampled_from([b"data: x", b"data: {}", b"event: e", b": c", b"data", b"id: 1", b"", b"\xef\xbb\xbf", "data: ü\u2028".encode()])
+_LINE = st.sampled_from(
+    [b"data: x", b"data: {}", b"event: e", b": c", b"data", b"id: 1", b"", b"\xef\xbb\xbf", "data: ü\u2028".encode()]
+)
 _END = st.sampled_from([b"\n", b"\r\n", b"\r", b"\n\n", b"\r\n\r\n"])
 
 

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import textwrap
 import threading
 from pathlib import Path
 
@@ -130,15 +131,15 @@ def upgrade():
 """
 
 
-def test_a_later_migration_keeps_the_rows_and_puts_a_copy_aside(database_url: str, tmp_path: Path) -> None:
+def test_a_later_migration_keeps_the_rows_and_puts_a_copy_aside(own_url: str, tmp_path: Path) -> None:
     folder = tmp_path / "migrations"
     shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "versions" / "0002_next.py").write_text(NEXT)
-    database = Database(database_url)
+    database = Database(own_url)
     database.write(lambda session: session.add(AdminRow(id="admin", password_hash="x", created_at=1, password_changed_at=1)))
     database.write(lambda session: session.add(session_row()))
     database.close()
-    done = migrate(database_url, folder, ("0001", "0002"))
+    done = migrate(own_url, folder, ("0001", "0002"))
     with database.unit_of_work() as session:
         assert session.execute(sa.text("SELECT hash, nickname FROM admins")).all() == [("x", "")]
         assert session.execute(sa.text("SELECT id FROM sessions")).all() == [
@@ -163,13 +164,20 @@ def test_state_of(revision: str | None, state: str) -> None:
     assert state_of(revision) == state
 
 
-def test_a_developer_finds_nothing_to_write(tmp_path: Path) -> None:
+def test_a_developer_finds_nothing_to_write_and_can_go_back(tmp_path: Path) -> None:
     folder = tmp_path / "migrations"
     shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    flask = [sys.executable, "-m", "flask", "--app", str(folder / "develop.py"), "db"]
-    environ = os.environ | {"DATA_DIR": str(tmp_path), "PYTHONPATH": str(FOLDER.parent)}
-    for verb in (["upgrade"], ["check"], ["downgrade", "base"]):
-        done = subprocess.run([*flask, *verb], env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
+    script = """
+        from develop import app
+        from flask_migrate import check, downgrade, upgrade
+        with app.app_context():
+            upgrade()
+            check()
+            downgrade(revision="base")
+    """
+    environ = os.environ | {"DATA_DIR": str(tmp_path), "PYTHONPATH": f"{FOLDER.parent}:{folder}"}
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
     with contextlib.closing(sqlite3.connect(tmp_path / "omniroute.db")) as connection:
         assert connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall() == [("alembic_version",)]

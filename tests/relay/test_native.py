@@ -17,7 +17,8 @@ CHAT, MESSAGES = WAYS["chat"], WAYS["messages"]
 
 STRANGE = (
     b'{ "z_unknown" : {"a": [1.50, 1e3, "\\u00e9\\ud83d\\ude00"]},\n "model":\t"%s/some/model:free" ,'
-    b'"messages":[{"role":"user","content":[{"type":"text","text":"\xc3\xa9 \\"model\\": no","cache_control":{"type":"ephemeral"}}]}],'
+    b'"messages":[{"role":"user","content":[{"type":"text","text":"\xc3\xa9 \\"model\\": no",'
+    b'"cache_control":{"type":"ephemeral"}}]}],'
     b' "max_tokens": 10,"model_options":{"model":"inner"} }'
 )
 

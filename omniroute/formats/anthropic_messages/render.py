@@ -197,9 +197,11 @@ def _sampling(request: ir.Request, body: dict[str, Any], dropped: Dropped) -> No
             dropped.add(request.name_of(name), "1 at most")
         else:
             body[name] = value
-    for name in ("frequency_penalty", "presence_penalty", "seed", "logprobs", "top_logprobs", "logit_bias"):
-        if getattr(sampling, name) not in (None, False):
+    for name in ("frequency_penalty", "presence_penalty", "logprobs", "top_logprobs", "logit_bias"):
+        if getattr(sampling, name):  # zero, false and empty are what happens without them
             dropped.add(request.name_of(name))
+    if sampling.seed is not None:
+        dropped.add(request.name_of("seed"))
     if sampling.n not in (None, 1):
         dropped.add(request.name_of("n"))
 

@@ -6,8 +6,8 @@ import pytest
 
 from omniroute.errors import UpstreamEmpty, UpstreamError, UpstreamErrorEvent, UpstreamNotJson
 from omniroute.formats import FORMATS, ir
-from omniroute.formats.anthropic_messages import parse_response, render_response
 from omniroute.formats.answer import Answer, gather, unfold
+from omniroute.formats.anthropic_messages import parse_response, render_response
 from tests.formats.samples import CHAT, message
 
 

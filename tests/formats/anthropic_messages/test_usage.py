@@ -17,7 +17,10 @@ from tests.formats.strategies import JSON, OBJECT, USAGE
         ({"input_tokens": 5, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 20}, Usage(125, None, 100, 20)),
         ({"input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 0}, Usage(0, 0, 0)),
         ({"output_tokens": 7}, Usage(None, 7)),
-        ({"output_tokens": 7, "input_tokens": None, "output_tokens_details": {"thinking_tokens": 3}}, Usage(None, 7, None, None, 3)),
+        (
+            {"output_tokens": 7, "input_tokens": None, "output_tokens_details": {"thinking_tokens": 3}},
+            Usage(None, 7, None, None, 3),
+        ),
         ({"input_tokens": -4}, Usage(0)),
         ({"input_tokens": None}, None),
         ({}, None),

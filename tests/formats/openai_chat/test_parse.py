@@ -65,7 +65,10 @@ def test_a_full_request() -> None:
             {"model": "m", "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
             "messages.0.content.0.image_url.url",
         ),
-        ({"model": "m", "messages": [{"role": "user", "content": [{"type": "file", "file": {}}]}]}, "messages.0.content.0.file.file_data"),
+        (
+            {"model": "m", "messages": [{"role": "user", "content": [{"type": "file", "file": {}}]}]},
+            "messages.0.content.0.file.file_data",
+        ),
         ({"model": "m", "messages": [{"role": "assistant", "tool_calls": [{"id": "a"}]}]}, "messages.0.tool_calls.0.function"),
         ({"model": "m", "messages": [*HI, {"role": "tool", "tool_call_id": "a", "content": "b"}]}, "messages.1.tool_call_id"),
         ({"model": "m", "messages": HI, "temperature": "hot"}, "temperature"),

@@ -65,7 +65,13 @@ def test_an_answer_with_everything() -> None:
                     "content": "One. Two.",
                     "reasoning_content": "Hm.",
                     "reasoning_details": [
-                        {"type": "reasoning.text", "text": "Hm.", "signature": "U0lH", "format": "anthropic-claude-v1", "index": 0},
+                        {
+                            "type": "reasoning.text",
+                            "text": "Hm.",
+                            "signature": "U0lH",
+                            "format": "anthropic-claude-v1",
+                            "index": 0,
+                        },
                         {"type": "reasoning.encrypted", "data": "RU5D", "format": "anthropic-claude-v1", "index": 1},
                     ],
                     "refusal": None,

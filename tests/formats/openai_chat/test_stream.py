@@ -76,7 +76,9 @@ def test_calls_without_a_finish_reason_that_says_so() -> None:
 
 
 def test_text_between_calls_keeps_its_place() -> None:
-    stream = chunk(fragment(0, "{}", "x", "f")) + chunk({"content": "so"}) + chunk(fragment(1, "{}", "y", "g")) + chunk({}, "stop")
+    stream = (
+        chunk(fragment(0, "{}", "x", "f")) + chunk({"content": "so"}) + chunk(fragment(1, "{}", "y", "g")) + chunk({}, "stop")
+    )
     assert [type(part).__name__ for part in parts(stream)] == ["ToolCall", "Text", "ToolCall"]
 
 
@@ -84,7 +86,10 @@ def test_text_between_calls_keeps_its_place() -> None:
     ("stream", "usage"),
     [
         (chunk({"content": "a"}) + chunk({}, "stop", usage=CHAT_USAGE) + DONE, ir.Usage(120, 30, 100, None, 8)),
-        (chunk({"content": "a"}, usage=None) + chunk({}, "stop") + chunk(None, usage=CHAT_USAGE), ir.Usage(120, 30, 100, None, 8)),
+        (
+            chunk({"content": "a"}, usage=None) + chunk({}, "stop") + chunk(None, usage=CHAT_USAGE),
+            ir.Usage(120, 30, 100, None, 8),
+        ),
         (
             chunk({"content": "a"}, usage={"prompt_tokens": 9, "completion_tokens": 1})
             + chunk({}, "stop", usage={"prompt_tokens": 9, "completion_tokens": 2})
@@ -218,7 +223,9 @@ def test_an_empty_answer_has_an_empty_content() -> None:
 
 def test_nothing_is_written_before_there_is_something_to_say() -> None:
     writer = StreamWriter("", True)
-    assert writer.write(ir.Started("x")) + writer.write(ir.UsageSeen(ir.Usage(1))) + writer.write(ir.PartStarted(0, "text")) == b""
+    assert (
+        writer.write(ir.Started("x")) + writer.write(ir.UsageSeen(ir.Usage(1))) + writer.write(ir.PartStarted(0, "text")) == b""
+    )
     assert b'"role":"assistant","content":"a"' in writer.write(ir.TextDelta(0, "a"))
 
 

@@ -1,0 +1,3 @@
+from tests.browser.chromium import chromium, page, watch
+
+__all__ = ["chromium", "page", "watch"]
