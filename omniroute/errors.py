@@ -9,6 +9,7 @@ OmniRouteError
 |  |- UnsupportedField     400  a field that this upstream's format has no place for
 |  |- Unauthorized         401  the gateway key is missing or refused
 |  |- Forbidden            403  the gateway key is good, but not for this
+|  |- FlagOff              403  a feature flag is not set
 |  |- NotFound             404  a path or a stored thing
 |  |- ModelNotFound        404  nobody answers to that model name
 |  |- NoConnection         404  somebody would, but holds no credential
@@ -28,14 +29,19 @@ OmniRouteError
 |  `- StreamStalled        no byte for too long
 `- OperationError          a management verb was refused; rendered as JSON or beside a form field
    |- Invalid              400  with one detail a field
+   |- WrongPassword        401
    |- FeatureOff           403  a flag is not set
+   |- NotAllowed           403  not with this key's scopes
    |- Missing              404
    |- Conflict             409
-   `- UpstreamTrouble      502  an upstream had to be asked, and failed
+   |- Throttled            429  too many tries
+   |- UpstreamTrouble      502  an upstream had to be asked, and failed
+   `- DatabaseAway         503
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -143,6 +149,15 @@ class UnsupportedField(BadRequest):
 class Unauthorized(RequestError):
     status, kind, code = 401, "unauthorized", "invalid_api_key"
     remedy = "Make a key on the dashboard's Keys page and send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'."
+
+
+class FlagOff(RequestError):
+    """A node needs a feature flag that is not set; `flag` is the setting's name."""
+
+    status, kind = 403, "feature_off"
+
+    def __init__(self, message: str, flag: str) -> None:
+        super().__init__(message, param="model", remedy=f"Set {flag}=true and start the gateway again.")
 
 
 class Forbidden(RequestError):
@@ -301,8 +316,38 @@ class Conflict(OperationError):
     status, code = 409, "conflict"
 
 
+class WrongPassword(OperationError):
+    """Says no more than that it was wrong."""
+
+    status, code = 401, "wrong_password"
+
+
+class NotAllowed(OperationError):
+    """The actor may not do this."""
+
+    status, code = 403, "not_allowed"
+
+
+class Throttled(OperationError):
+    """Too many tries. `retry_after` is in seconds."""
+
+    status, code = 429, "throttled"
+
+    def __init__(self, retry_after: float) -> None:
+        self.retry_after = retry_after
+        super().__init__(f"Too many failed logins. Try again in {math.ceil(retry_after)} s.")
+
+
 class UpstreamTrouble(OperationError):
+    """An upstream had to be asked, and failed."""
+
     status, code = 502, "upstream_failed"
+
+
+class DatabaseAway(OperationError):
+    """The database can't be reached, or is locked for too long. Nothing was changed."""
+
+    status, code = 503, "database_unavailable"
 
 
 def with_request(problem: Problem, request_id: str, attempts: tuple[AttemptNote, ...] = ()) -> Problem:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from omniroute.clock import Clock
-from omniroute.errors import Conflict, Invalid, Missing, OperationError, SettingError
+from omniroute.errors import Conflict, Invalid, Missing, SettingError, WrongPassword
 from omniroute.models.access import AdminRow, LoginAttemptRow
 from omniroute.models.db import Database, insert_new
 from omniroute.security.audit import SYSTEM, Actor, record
@@ -19,12 +19,6 @@ from omniroute.security.throttle import LoginThrottle
 from omniroute.settings import Settings
 
 ADMIN = "admin"  # the id of the only row
-
-
-class WrongPassword(OperationError):
-    """Says no more than that it was wrong."""
-
-    status, code = 401, "wrong_password"
 
 
 class Accounts:

@@ -45,11 +45,13 @@ def blueprint(services: Services) -> Blueprint:
     def model(model_id: str) -> Response:
         return listing.model(request, services.configuration.current(), current.caller().key, model_id)
 
-    @bp.get("/v1/responses")
+    @bp.get("/v1/responses", websocket=True)
     def responses_socket() -> Response:
         # Codex asks for a WebSocket here first; 426 sends it to HTTP at once, any other status after seven tries.
-        if request.headers.get("Upgrade", "").lower() == "websocket":
-            raise UpgradeRequired("Responses are not served over a WebSocket.")
+        raise UpgradeRequired("Responses are not served over a WebSocket.")
+
+    @bp.get("/v1/responses")
+    def responses() -> Response:
         raise NotFound("GET /v1/responses lists nothing.")
 
     @bp.route("/", methods=["HEAD"], provide_automatic_options=False)

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from omniroute.clock import Clock
 from omniroute.connections.credentials import Credentials, Secret
 from omniroute.connections.prefixes import claim_for_native
-from omniroute.errors import Conflict, FeatureOff, Invalid, Missing, OperationError
+from omniroute.errors import Conflict, DatabaseAway, FeatureOff, Invalid, Missing, OperationError
 from omniroute.given import Given
-from omniroute.models.db import Database, DatabaseAway
+from omniroute.models.db import Database
 from omniroute.models.upstreams import ConnectionRow, NodeRow
 from omniroute.providers.catalog import Catalog, Provider
 from omniroute.providers.nodes import as_provider, is_cc

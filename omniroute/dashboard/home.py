@@ -17,7 +17,7 @@ from omniroute.routing.configuration import Configuration
 from omniroute.services import Services
 from omniroute.settings import Settings, is_loopback
 
-OFFERED = 200  # models in the choice: a catalogue of thousands makes no good list
+OFFERED = 60  # models of one provider in the choice: a list of thousands helps nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +75,22 @@ def by_provider(rows: Sequence[ConnectionView]) -> tuple[Connected, ...]:
 
 
 def offered(configuration: Configuration) -> tuple[str, ...]:
-    """The names that a client can really send now: `prefix/model` of every provider with a connection in use."""
+    """The names that a client can really send now: `prefix/model` of every provider with a connection in use.
+
+    Providers that are known to work come first.
+    """
     names: list[str] = []
-    for provider_id, rows in configuration.connections.items():
+    used = {id: [row for row in rows if row.is_active] for id, rows in configuration.connections.items()}
+    for provider_id, rows in sorted(used.items(), key=lambda entry: all(row.test_status != "active" for row in entry[1])):
         provider = configuration.providers.get(provider_id)
-        if provider is None or not any(row.is_active for row in rows):
+        if provider is None or not rows:
             continue
         listed = configuration.models.get(provider_id, ())
         hidden = {row.id for row in listed if row.hidden}
         ids = [model.id for model in provider.models] + [row.id for row in listed]
-        names += [f"{provider.prefix or provider.id}/{id}" for id in dict.fromkeys(ids) if id not in hidden]
-    return tuple(names[:OFFERED])
+        shown = [id for id in dict.fromkeys(ids) if id not in hidden]
+        names += [f"{provider.prefix or provider.id}/{id}" for id in shown[:OFFERED]]
+    return tuple(names)
 
 
 def speaks(configuration: Configuration, model: str) -> frozenset[str]:

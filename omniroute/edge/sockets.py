@@ -5,13 +5,17 @@ gunicorn waits for every open connection at its end, also for those that only mi
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
+from gevent import monkey
 from werkzeug.wsgi import ClosingIterator
+
+PlainSocket = monkey.get_original("socket", "socket")
 
 
 class ClientSockets:
@@ -45,5 +49,6 @@ class ClientSockets:
 
 
 def _hang_up(sock: Any) -> None:
-    with suppress(OSError):  # the client was faster
-        sock.shutdown(socket.SHUT_RD)
+    """gunicorn's greenlet, which waits for a request, reads an end. gevent's own shutdown would raise in it instead."""
+    with suppress(OSError), PlainSocket(fileno=os.dup(sock.fileno())) as twin:  # OSError: the client was faster
+        twin.shutdown(socket.SHUT_RD)

@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from omniroute.clock import Clock
-from omniroute.errors import Missing
+from omniroute.errors import Missing, NotAllowed
 from omniroute.given import Given
 from omniroute.models.db import Database
 from omniroute.models.keys import KeyRow
 from omniroute.security import client_keys
-from omniroute.security.audit import ALL_SCOPES, Actor, NotAllowed, record
+from omniroute.security.audit import ALL_SCOPES, Actor, record
 from omniroute.state.configuration import ConfigurationStore
 
 LABELS = {

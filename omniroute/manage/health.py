@@ -7,8 +7,8 @@ from typing import Any
 from flask import Response
 from orjson import dumps
 
+from omniroute.errors import DatabaseAway
 from omniroute.manage.endpoint import Endpoint
-from omniroute.models.db import DatabaseAway
 from omniroute.services import Services
 
 

@@ -25,7 +25,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import DeclarativeBase, Session, configure_mappers
 from sqlalchemy.pool import StaticPool
 
-from omniroute.errors import OperationError
+from omniroute.errors import DatabaseAway
 from omniroute.models.schema import State, state_of
 from omniroute.threads import cooperative, on_thread, one_thread
 
@@ -57,12 +57,6 @@ if TYPE_CHECKING:
     Model = Base
 else:
     Model = db.Model
-
-
-class DatabaseAway(OperationError):
-    """The database can't be reached, or is locked for too long. Nothing was changed."""
-
-    status, code = 503, "database_unavailable"
 
 
 class Database:

@@ -1,7 +1,7 @@
 """`count_tokens`: the upstream's own count where it has one, else an estimate that says so.
 
-It must never fail for want of an upstream's route: Claude Code then sends real generations instead, which are paid for
-(docs/clients.md).
+It must not fail because the upstream can't count, now or ever: Claude Code then sends real generations instead, which are
+paid for (docs/clients.md).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from omniroute.relay.lane import Facts, Lane
 from omniroute.relay.native import NativeStream
 from omniroute.routing.resolve import Target
 
-# What an upstream without the route says. Its other errors are the caller's to see.
-NO_SUCH_ROUTE = frozenset({404, 405, 501, 502})
+# What an upstream says that has no such route, or that is out of breath. Its other errors are the caller's to see.
+CAN_NOT_COUNT = frozenset({404, 405, 408, 429, *range(500, 600)})
 ABOUT_THE_KEY = frozenset({"upstream_auth_error", "relay_client_rejected", "account_banned"})
 
 
@@ -65,7 +65,7 @@ class CountingLane:
 
 def can_estimate(failed: UpstreamFailed) -> bool:
     """Whether the failure only means that the upstream can't count."""
-    return failed.status in NO_SUCH_ROUTE and failed.kind not in ABOUT_THE_KEY
+    return failed.status in CAN_NOT_COUNT and failed.kind not in ABOUT_THE_KEY
 
 
 def estimated(ask: Ask) -> Reply:

@@ -14,6 +14,7 @@ import orjson
 from omniroute.clock import Clock
 from omniroute.connections.operations import Connections
 from omniroute.errors import (
+    FeatureOff,
     Missing,
     UpstreamError,
     UpstreamErrorEvent,
@@ -31,6 +32,7 @@ from omniroute.providers.outgoing import upstream_headers
 from omniroute.providers.urls import chat_url, models_url
 from omniroute.routing.configuration import Configuration, Connection
 from omniroute.routing.failures import Failure, classify
+from omniroute.routing.resolve import CC_FLAG
 from omniroute.routing.verdict import Diagnosis, Verdict
 from omniroute.security.audit import SYSTEM, Actor
 from omniroute.security.redaction import redact
@@ -105,8 +107,10 @@ class Probe:
         return self._verdict(provider, api_key or "", model, succeeded=False)
 
     def test(self, connection_id: str, model: str | None = None, by: Actor = SYSTEM) -> Verdict:
-        """Test a saved connection and record the verdict. Raises Missing, VaultError."""
+        """Test a saved connection and record the verdict. Raises Missing, FeatureOff, VaultError."""
         provider, connection, configuration = self._find(connection_id)
+        if provider.cc and not configuration.cc_enabled:
+            raise FeatureOff(f"{provider.name} is a Claude Code compatible node: set {CC_FLAG}=true and start again.")
         listed = tuple(row.id for row in configuration.models.get(provider.id, ()) if not row.hidden)
         verdict = self._verdict(provider, self.credential(connection), model, succeeded=connection.succeeded, known=listed)
         if verdict.valid:

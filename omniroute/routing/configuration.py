@@ -66,7 +66,8 @@ class Configuration:
 
     `providers` holds the native ones and the nodes as one kind of value, by id. `prefixes` maps what users type
     before the slash (lower case: ids, aliases, prefixes) to the one id that owns it now. `connections` lists, per
-    provider id, the connections in order of priority. `keys` is by SHA-256 hex digest.
+    provider id, the connections in order of priority. `keys` is by SHA-256 hex digest. `cc_enabled` is the flag
+    ENABLE_CC_COMPATIBLE_PROVIDER: nodes left from earlier are known without it, but not asked.
     """
 
     version: int
@@ -76,6 +77,7 @@ class Configuration:
     keys: Mapping[str, ClientKey]
     models: Mapping[str, tuple[ListedModel, ...]]
     settings: Mapping[str, object] = field(default_factory=dict)
+    cc_enabled: bool = True
 
     def connection(self, connection_id: str) -> Connection | None:
         for rows in self.connections.values():

@@ -290,14 +290,19 @@ def classify(error: UpstreamError, rows: Iterable[FailureRow] = (), *, succeeded
     for row in rows if signal.status is not None else ():
         if row.matches(signal.status, told.type, told.code, told.text, succeeded):
             rule = RULES[row.kind] if row.same_provider else replace(RULES[row.kind], again="other_provider")
-            status = row.status or rule.status or signal.status or 502
+            status = row.status or rule.status or _answerable(signal.status)
             return _failure(row.kind, rule, status, row.remedy or rule.remedy, error, signal, headers)
     kind = _kind(signal)
     rule = RULES[kind]
-    status = rule.status or signal.status or 502
+    status = rule.status or _answerable(signal.status)
     if isinstance(error, UpstreamNetwork) and error.fault == "timeout":
         status = 504
     return _failure(kind, rule, status, rule.remedy, error, signal, headers)
+
+
+def _answerable(status: int | None) -> int:
+    """The upstream's status, if it is one that a client may get for an error."""
+    return status if status is not None and 400 <= status <= 599 else 502
 
 
 def hint(headers: Mapping[str, str], now: float) -> float | None:
@@ -310,8 +315,10 @@ def hint(headers: Mapping[str, str], now: float) -> float | None:
     text = (headers.get("retry-after") or "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
-    date = email.utils.parsedate_to_datetime(text) if re.match(r"[A-Za-z]{3},", text) else None
-    return max(0.0, date.timestamp() - now) if date else None
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
+    except ValueError:
+        return None
 
 
 def _signal(error: UpstreamError, succeeded: bool, now: float) -> Signal:

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from omniroute.errors import BadRequest, Forbidden, ModelNotFound, NoConnection
+from omniroute.errors import BadRequest, FlagOff, Forbidden, ModelNotFound, NoConnection
 from omniroute.providers.catalog import Provider
 from omniroute.routing.configuration import ClientKey, Configuration
 
+CC_FLAG = "ENABLE_CC_COMPATIBLE_PROVIDER"
 LONG_CONTEXT = "[1m]"
 # Where a bare name belongs when nobody has a connection for it: the error then names what to connect.
 HOMES: dict[str, str] = {"claude-": "anthropic", "gpt-": "openai", "o1": "openai", "o3": "openai", "gemini-": "gemini"}
@@ -48,7 +49,7 @@ class Resolution:
 
 
 def resolve(model: str, configuration: Configuration) -> Resolution:
-    """Who answers to `model`. Raises BadRequest, ModelNotFound with the nearest names, or NoConnection."""
+    """Who answers to `model`. Raises BadRequest, ModelNotFound with the nearest names, NoConnection, or FlagOff."""
     if re.search(r"[\x00-\x1f\x7f]|\.\.", model):
         raise BadRequest("'model' holds control characters or '..'.", param="model")
     name, long_context = (model[: -len(LONG_CONTEXT)], True) if model.endswith(LONG_CONTEXT) else (model, False)
@@ -56,6 +57,8 @@ def resolve(model: str, configuration: Configuration) -> Resolution:
     prefix, slash, rest = name.partition("/")
     if slash and rest and (owner := configuration.prefixes.get(prefix.lower())):
         provider = configuration.providers[owner]
+        if provider.cc and not configuration.cc_enabled:
+            raise FlagOff(f"'{prefix}' is a Claude Code compatible node, and ENABLE_CC_COMPATIBLE_PROVIDER is not set.", CC_FLAG)
         if not configuration.connections.get(owner):
             raise _no_connection(provider)
         return Resolution((Target(provider, rest),), f"prefix {prefix}", long_context)
@@ -89,6 +92,8 @@ def usable_models(configuration: Configuration) -> Iterable[Target]:
         provider = configuration.providers.get(provider_id)
         if provider is None or not any(connection.is_active for connection in connections):
             continue
+        if provider.cc and not configuration.cc_enabled:
+            continue
         for model in listed_models(provider, configuration):
             yield Target(provider, model)
 
@@ -117,7 +122,9 @@ def _listing(name: str, configuration: Configuration) -> Iterable[Target]:
     for provider_id, connections in configuration.connections.items():
         provider = configuration.providers.get(provider_id)
         usable = [connection for connection in connections if connection.is_active and not connection.terminal]
-        if provider is not None and usable and name in listed_models(provider, configuration):
+        if provider is None or (provider.cc and not configuration.cc_enabled):
+            continue
+        if usable and name in listed_models(provider, configuration):
             found.append((min(connection.priority for connection in usable), Target(provider, name)))
     return [target for _, target in sorted(found, key=lambda pair: pair[0])]
 

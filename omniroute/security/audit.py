@@ -9,19 +9,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from omniroute.errors import OperationError
 from omniroute.models.audit import AuditRow
 from omniroute.models.db import Database
 from omniroute.models.paging import Page, page
 from omniroute.security.redaction import redact_values
 
 ALL_SCOPES = frozenset({"relay", "manage"})
-
-
-class NotAllowed(OperationError):
-    """The actor may not do this."""
-
-    status, code = 403, "not_allowed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,28 +7,17 @@ once can't all slip through before the first failure is written.
 from __future__ import annotations
 
 import ipaddress
-import math
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from omniroute.clock import Clock
-from omniroute.errors import OperationError
+from omniroute.errors import Throttled
 from omniroute.models.access import LoginAttemptRow
 from omniroute.models.db import Database, insert_new
 
 FORGET = 3600.0  # seconds without a failure after which nothing is held against anybody
-
-
-class Throttled(OperationError):
-    """Too many tries. `retry_after` is in seconds."""
-
-    status, code = 429, "throttled"
-
-    def __init__(self, retry_after: float) -> None:
-        self.retry_after = retry_after
-        super().__init__(f"Too many failed logins. Try again in {math.ceil(retry_after)} s.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from omniroute.clock import Clock
-from omniroute.errors import VaultError
+from omniroute.errors import DatabaseAway, VaultError
 from omniroute.models.configuration import ConfigVersionRow, SettingRow
-from omniroute.models.db import Database, DatabaseAway
+from omniroute.models.db import Database
 from omniroute.models.keys import KeyRow
 from omniroute.models.upstreams import ConnectionRow, ModelRow, NodeRow
 from omniroute.providers.catalog import Catalog, Provider
@@ -40,6 +40,7 @@ class ConfigurationStore:
 
     def __init__(self, database: Database, catalog: Catalog, vault: Vault, settings: Settings, clock: Clock) -> None:
         self._database, self._catalog, self._vault, self._clock = database, catalog, vault, clock
+        self._cc_enabled = settings.enable_cc_compatible_provider
         self._beacon = Beacon(settings.data_dir / "config.version")
         self._turn = threading.Lock()
         self._known: Configuration | None = None
@@ -109,7 +110,7 @@ class ConfigurationStore:
         stamp = self._beacon.stamp()  # taken first: a change during the reading moves it on, and is read next time
         try:
             with self._database.unit_of_work() as session:
-                self._known = _load(session, self._catalog, self._vault)
+                self._known = _load(session, self._catalog, self._vault, self._cc_enabled)
         except (DatabaseAway, VaultError):
             if self._known is None:
                 raise
@@ -128,7 +129,7 @@ class ConfigurationStore:
             self.stale_since = self._clock.now()
 
 
-def _load(session: Session, catalog: Catalog, vault: Vault) -> Configuration:
+def _load(session: Session, catalog: Catalog, vault: Vault, cc_enabled: bool) -> Configuration:
     """The version comes first: if something changes during the reading, it is too old, and everything is read again."""
     version = _version(session)
     nodes = [
@@ -146,6 +147,7 @@ def _load(session: Session, catalog: Catalog, vault: Vault) -> Configuration:
         keys=MappingProxyType({row.digest: key_value(row) for row in session.scalars(sa.select(KeyRow))}),
         models=_grouped(model_value(row) for row in models),
         settings=MappingProxyType({row.key: row.value for row in session.scalars(sa.select(SettingRow))}),
+        cc_enabled=cc_enabled,
     )
 
 

@@ -5,10 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from omniroute.accounts.operations import WrongPassword
-from omniroute.errors import Conflict, Invalid, Missing, SettingError
+from omniroute.errors import Conflict, Invalid, Missing, SettingError, Throttled, WrongPassword
 from omniroute.security.audit import CLI
-from omniroute.security.throttle import Throttled
 from tests.parts import ADMIN, START, Parts
 
 PASSWORD = "four random words here"

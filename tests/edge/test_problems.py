@@ -10,8 +10,8 @@ from flask import Flask
 
 from omniroute.edge.install import install
 from omniroute.edge.tiers import TIERS, Tier
+from omniroute.errors import Throttled
 from omniroute.logs import JsonLines
-from omniroute.security.throttle import Throttled
 from tests.edge.conftest import House
 
 SECRET = "sk-or-canary-in-a-traceback-0123456789"

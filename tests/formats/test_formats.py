@@ -26,7 +26,7 @@ from omniroute.errors import (
 from omniroute.formats import FORMATS, ir, sse
 from omniroute.formats.answer import Answer, gather, unfold
 from tests.formats import laws, strategies
-from tests.formats.requests import FULL
+from tests.formats.full_requests import FULL
 from tests.formats.samples import SAMPLES, SIGNATURE, Sample
 
 NAMES = list(FORMATS)
@@ -243,6 +243,7 @@ def test_any_answer_is_the_same_after_a_stream_and_as_a_whole(name: str, data: s
 
 @PAIRS
 @given(data=st.data())
+@settings(max_examples=50)
 def test_any_answer_survives_the_way_to_any_client(upstream: str, client: str, data: st.DataObject) -> None:
     answer = data.draw(ANSWERS[upstream])
     stream = laws.write(FORMATS[upstream].StreamWriter("", True), unfold(answer))
@@ -306,6 +307,7 @@ def count(request: ir.Request, kind: type) -> int:
 
 @EACH
 @given(data=st.data())
+@settings(max_examples=50)
 def test_any_request_is_the_same_after_the_ir(name: str, data: st.DataObject) -> None:
     tools = tuple({tool.name: tool for tool in data.draw(st.lists(strategies.TOOL, max_size=3))}.values())
     request = ir.Request(

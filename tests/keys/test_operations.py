@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from omniroute.errors import Invalid, Missing
-from omniroute.security.audit import Actor, NotAllowed
+from omniroute.errors import Invalid, Missing, NotAllowed
+from omniroute.security.audit import Actor
 from tests.parts import ADMIN, START, Parts
 
 

@@ -12,8 +12,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from omniroute.errors import DatabaseAway
 from omniroute.models.configuration import ConfigVersionRow, SettingRow
-from omniroute.models.db import Database, DatabaseAway, insert_new
+from omniroute.models.db import Database, insert_new
 
 
 def put(session: Session, key: str = "colour", value: object = "blue") -> str:

@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from omniroute.security.throttle import FORGET, RULES, Rule, Throttled
+from omniroute.errors import Throttled
+from omniroute.security.throttle import FORGET, RULES, Rule
 from tests.parts import Parts
 
 

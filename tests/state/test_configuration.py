@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-from omniroute.errors import OperationError
-from omniroute.models.db import Database, DatabaseAway
+from omniroute.errors import DatabaseAway, OperationError
+from omniroute.models.db import Database
 from omniroute.state.configuration import POLL_EVERY
 from tests.databases import Postgres
 from tests.parts import ADMIN, START, Parts

@@ -176,8 +176,13 @@ class _Messages:
         return {"type": "tool_use", "id": self._ids.call(part.id), "name": part.name, "input": given}
 
     def _tool_result(self, part: ir.ToolResult) -> dict[str, Any]:
+        """A cache mark on a part of the result goes on the result: within, some hosts of the format refuse it."""
         block: dict[str, Any] = {"type": "tool_result", "tool_use_id": self._ids.result(part.call_id)}
         content = self._blocks(part.parts)
+        if not self._own:
+            marks = [inner.pop("cache_control") for inner in content if "cache_control" in inner]
+            if marks:
+                block["cache_control"] = marks[-1]
         if len(content) == 1 and content[0].keys() == {"type", "text"}:
             block["content"] = content[0]["text"]
         elif content:

@@ -57,6 +57,8 @@ class _Messages:
         moved: list[dict[str, Any]] = []
         for result in results:
             moved += self._tool_result(result)
+            if message.name is not None and not others:
+                self.written[-1]["name"] = message.name
         content = moved + others
         if len(content) == 1 and content[0].keys() == {"type", "text"}:
             self._write(message, {"role": "user", "content": content[0]["text"]})
@@ -65,24 +67,23 @@ class _Messages:
 
     def _tool_result(self, result: ir.ToolResult) -> list[dict[str, Any]]:
         """Write the tool message. What it can't hold (images, files) is given back, for the user message after it."""
-        texts: list[str] = []
+        texts = [self._text(part) for part in result.parts if isinstance(part, ir.Text)]
         moved: list[dict[str, Any]] = []
         for part in result.parts:
-            if isinstance(part, ir.Text):
-                texts.append(part.text)
-                continue
-            moved.append(self._part(part))
-            self._dropped.add(part.path, "moved to a user message")
-        text = "\n".join(texts)
-        if result.is_error and not text.lower().startswith("error"):
-            text = f"Error: {text}"
+            if not isinstance(part, ir.Text):
+                moved.append(self._part(part))
+                self._dropped.add(part.path, "moved to a user message")
+        if result.is_error and not (texts and texts[0]["text"].lower().startswith("error")):
+            said = texts.pop(0) if texts else {"type": "text", "text": ""}
+            texts.insert(0, said | {"text": f"Error: {said['text']}"})
             self._dropped.add(f"{result.path}.is_error", "said in the text")
         if moved:
-            text = "\n".join([*texts, "(What this tool returned follows in the next user message.)"])
+            texts.append({"type": "text", "text": "(What this tool returned follows in the next user message.)"})
             moved.insert(0, {"type": "text", "text": f"Returned by the tool call {result.call_id}:"})
-        content: Any = text
-        if result.cache is not None and self._marks:
-            content = [{"type": "text", "text": text, "cache_control": cache_control(result.cache)}]
+        if texts:
+            texts[-1] = self._marked(texts[-1], result)
+        plain = all(part.keys() == {"type", "text"} for part in texts)
+        content: Any = "\n".join(part["text"] for part in texts) if plain else texts
         self.written.append({"role": "tool", "tool_call_id": result.call_id, "content": content})
         return moved
 

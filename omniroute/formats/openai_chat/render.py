@@ -2,7 +2,7 @@
 
 Source: https://platform.openai.com/docs/api-reference/chat/create and openai-python 3.54.0 (read 2026-11-22). Where
 OpenAI itself refuses what other Chat upstreams take, `request.target` decides: `cache_control` on parts is a 400 there
-("Unknown parameter", seen 2026-05 in nadeko-bot/nadekobot#34), so is a `user` of more than 64 characters.
+("Unknown parameter: 'cache_control'", seen 2026-05), so is a `user` of more than 64 characters.
 """
 
 from __future__ import annotations

@@ -87,6 +87,15 @@ def test_a_result_keeps_its_images() -> None:
     assert dropped == ()
 
 
+def test_a_cache_mark_within_a_result_goes_on_the_result() -> None:
+    """ "cache_control may not be specified within `tool_result.content`" (GitHub Copilot's endpoint, seen 2026-05)."""
+    marked = ir.ToolResult("a", (ir.Text("x"), ir.Text("y", cache=ir.CacheMark("1h"))))
+    written, dropped = render(said("user", "Hi"), CALL, said("user", marked))
+    mark = {"type": "ephemeral", "ttl": "1h"}
+    assert written["messages"][2]["content"][0] == GOT | {"content": [text("x"), text("y")], "cache_control": mark}
+    assert dropped == ()
+
+
 def test_an_empty_result_has_no_content() -> None:
     written, _ = render(said("user", "Hi"), CALL, said("user", ir.ToolResult("a", (ir.Text(""),))))
     assert written["messages"][2]["content"] == [{"type": "tool_result", "tool_use_id": "a"}]

@@ -7,7 +7,7 @@ import pytest
 from omniroute.errors import BadRequest
 from omniroute.formats import ir
 from omniroute.formats.anthropic_messages import parse_request
-from tests.formats.requests import MESSAGES, PDF, PNG
+from tests.formats.full_requests import MESSAGES, PDF, PNG
 
 HI = {"role": "user", "content": "Hi"}
 USE = {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]}

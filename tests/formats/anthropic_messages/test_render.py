@@ -7,7 +7,7 @@ import pytest
 from omniroute.errors import UnsupportedField
 from omniroute.formats import FORMATS, ir
 from omniroute.formats.anthropic_messages import render_request
-from tests.formats.requests import CHAT, PDF, PNG
+from tests.formats.full_requests import CHAT, PDF, PNG
 
 USER = ir.Message("user", (ir.Text("Hi"),))
 CALLED = (USER, ir.Message("assistant", (ir.ToolCall("a", "f", "{}"),)), ir.Message("user", (ir.ToolResult("a", ()),)))

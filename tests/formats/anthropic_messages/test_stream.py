@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from omniroute.errors import StreamCut, UpstreamErrorEvent
+from omniroute.errors import StreamCut, UpstreamEmpty, UpstreamErrorEvent
 from omniroute.formats import FORMATS, ir, sse
 from omniroute.formats.answer import gather
 from omniroute.formats.anthropic_messages import StreamReader, StreamWriter
@@ -20,6 +20,7 @@ from tests.formats.samples import (
     thinking_block,
     tool_block,
 )
+from tests.formats.test_formats import PROBLEM
 
 NAME = "anthropic_messages"
 
@@ -76,8 +77,6 @@ def test_no_message_stop_after_a_stop_reason_is_a_clean_end() -> None:
 
 
 def test_message_stop_alone_is_no_answer() -> None:
-    from omniroute.errors import UpstreamEmpty
-
     with pytest.raises(UpstreamEmpty):
         laws.read(NAME, event("message_stop"))
 
@@ -239,8 +238,6 @@ def test_nothing_is_written_before_there_is_something_to_say() -> None:
 
 
 def test_an_error_is_an_error_event() -> None:
-    from tests.formats.test_formats import PROBLEM
-
     (raw,) = sse.Decoder().feed(StreamWriter("", True).fail(PROBLEM))
     assert raw.event == "error"
     assert json.loads(raw.data) == json.loads(json.dumps(FORMATS[NAME].render_error(PROBLEM)))

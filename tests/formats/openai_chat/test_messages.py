@@ -42,6 +42,16 @@ def test_tool_results_are_messages_of_their_own_before_what_the_user_says() -> N
     ]
 
 
+def test_a_tool_message_keeps_its_marks_and_its_name() -> None:
+    result = ir.ToolResult("call_a", (ir.Text("x"), ir.Text("y", cache=ir.CacheMark())))
+    (_, written), dropped = render(CALL, ir.Message("user", (result,), name="f"), cache_marks=True)
+    assert written["content"] == [
+        {"type": "text", "text": "x"},
+        {"type": "text", "text": "y", "cache_control": {"type": "ephemeral"}},
+    ]
+    assert (written["name"], dropped) == ("f", ())
+
+
 def test_an_image_that_a_tool_returned_follows_in_a_user_message() -> None:
     """Chat's tool messages hold text only."""
     written, dropped = render(CALL, ir.Message("user", (ir.ToolResult("call_a", (ir.Text("see"), PICTURE)),)))

@@ -7,7 +7,7 @@ import pytest
 from omniroute.errors import BadRequest, UnsupportedField
 from omniroute.formats import ir
 from omniroute.formats.openai_chat import parse_request
-from tests.formats.requests import CHAT, PDF, PNG
+from tests.formats.full_requests import CHAT, PDF, PNG
 
 HI = [{"role": "user", "content": "Hi"}]
 

@@ -7,7 +7,7 @@ import pytest
 from omniroute.errors import UnsupportedField
 from omniroute.formats import FORMATS, ir
 from omniroute.formats.openai_chat import render_request
-from tests.formats.requests import MESSAGES, PDF, PNG
+from tests.formats.full_requests import MESSAGES, PDF, PNG
 
 USER = ir.Message("user", (ir.Text("Hi"),))
 

@@ -11,6 +11,7 @@ from omniroute.formats.answer import gather
 from omniroute.formats.openai_chat import StreamReader, StreamWriter
 from tests.formats import laws
 from tests.formats.samples import CHAT_USAGE, DONE, MESSAGES, UNICODE, chunk, fragment
+from tests.formats.test_formats import PROBLEM
 
 NAME = "openai_chat"
 
@@ -230,8 +231,6 @@ def test_nothing_is_written_before_there_is_something_to_say() -> None:
 
 
 def test_an_error_is_a_data_line_without_done() -> None:
-    from tests.formats.test_formats import PROBLEM
-
     writer = StreamWriter("", True)
     (event,) = sse.Decoder().feed(writer.fail(PROBLEM))
     assert (event.event, json.loads(event.data)) == (None, json.loads(json.dumps(FORMATS[NAME].render_error(PROBLEM))))
