@@ -71,11 +71,10 @@ def worker_exit(server: Any, worker: Any) -> None:
 
 
 def _announce(services: Any) -> None:
-    where = settings.public_url or f"http://{'localhost' if settings.loopback else settings.host}:{settings.port}"
-    print(f"OmniRoute is ready at {where}", flush=True)
+    print(f"OmniRoute is ready at {settings.address}", flush=True)
     token = services.accounts.setup_token()
     if token is not None:
-        print(f"No admin yet. Open this link once to set the password: {where}/setup?token={token}", flush=True)
+        print(f"Set the dashboard's password here, once: {settings.address}/setup?token={token}", flush=True)
     if settings.require_api_key == "false" and not settings.loopback:
         print("WARNING: REQUIRE_API_KEY=false on a public address: anybody who reaches it spends your credit.", flush=True)
 

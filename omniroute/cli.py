@@ -161,7 +161,4 @@ def _accounts(settings: Settings, database: Database) -> Accounts:
 
 def _setup_link(settings: Settings, accounts: Accounts) -> str | None:
     token = accounts.setup_token()
-    if token is None:
-        return None
-    here = "localhost" if settings.loopback or settings.host in ("0.0.0.0", "::", "[::]", "") else settings.host
-    return f"{settings.public_url or f'http://{here}:{settings.port}'}/setup?token={token}"
+    return f"{settings.address}/setup?token={token}" if token is not None else None

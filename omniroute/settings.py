@@ -72,6 +72,12 @@ class Settings:
         return is_loopback(self.host)
 
     @property
+    def address(self) -> str:
+        """Where a browser finds the gateway, as far as it knows itself."""
+        host = "localhost" if self.loopback or self.host in ("0.0.0.0", "::", "[::]") else self.host
+        return self.public_url or f"http://{host}:{self.port}"
+
+    @property
     def max_body(self) -> int:
         """Bytes."""
         return self.max_body_mb * 1024 * 1024

@@ -220,8 +220,15 @@
     document.addEventListener(name, (event) => {
       const status = event.detail.xhr ? event.detail.xhr.status : 0;
       if (status === 401) return location.reload();
-      toast(status ? "The gateway answered " + status + ". Reload the page and try again." : "The gateway can't be reached. Is it still running?");
+      if (!status) return toast("The gateway can't be reached. Is it still running?");
+      toast(wordsOf(event.detail.xhr) || "The gateway answered " + status + ". Reload the page and try again.");
     });
+  }
+
+  // An error of the gateway's is a note with what happened and what to do; a page of something between has none.
+  function wordsOf(xhr) {
+    const told = new DOMParser().parseFromString(xhr.responseText, "text/html").querySelectorAll("body > .note strong, body > .note .remedy");
+    return [...told].map((part) => part.textContent.trim()).join(" ");
   }
 
   function toast(text) {
@@ -233,6 +240,21 @@
     place.append(made);
   }
 
+  // An address that names a part of the page opens what is folded up in it.
+  function unfold() {
+    const place = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+    const folded = place && place.querySelector("details");
+    if (!folded) return;
+    folded.open = true;
+    const first = folded.querySelector("input:not([type=hidden])");
+    if (first) first.focus({ preventScroll: true });
+  }
+  addEventListener("hashchange", unfold);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='#']");
+    if (link && link.hash === location.hash) unfold();
+  });
+
   function wake(part) {
     part.querySelectorAll("[data-tabs]").forEach(makeTabs);
     if (part.matches && part.matches("[data-tabs]")) makeTabs(part);
@@ -242,6 +264,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     applyTheme(root.dataset.themeChoice || "system");
     wake(document);
+    unfold();
     for (const note of document.querySelectorAll("#toasts [data-fades]")) setTimeout(() => note.remove(), 6000);
     for (const search of document.querySelectorAll("input[type=search][hx-get]")) {
       // Typed before the scripts were there, or put back by the browser: the list below has to follow.

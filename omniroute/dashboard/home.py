@@ -12,10 +12,11 @@ from omniroute.connections.operations import ConnectionView
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import page
 from omniroute.dashboard.snippets import KEY_PLACE, Place, snippets
+from omniroute.edge.hosts import local_name
 from omniroute.formats import FORMATS
 from omniroute.routing.configuration import Configuration
 from omniroute.services import Services
-from omniroute.settings import Settings, is_loopback
+from omniroute.settings import Settings
 
 OFFERED = 60  # models of one provider in the choice: a list of thousands helps nobody
 
@@ -106,7 +107,7 @@ def root_url(settings: Settings) -> str:
 
 def keyless_here(settings: Settings) -> bool:
     """Whether a program on the reader's own machine may send the lines without a key."""
-    return settings.keyless_possible and (settings.require_api_key == "false" or is_loopback(request.host.rsplit(":", 1)[0]))
+    return settings.keyless_possible and (settings.require_api_key == "false" or local_name(request.host))
 
 
 ROUTES = (Route("GET", "/", "home", home),)

@@ -168,7 +168,8 @@ def edit(services: Services, node_id: str) -> ResponseReturnValue:
         except OperationError as refusal:
             status = refuse(form, refusal)
         else:
-            flash(f"{form.name.data} saved.", "good")
+            waiting = any(row.test_status == "untested" for row in services.connections.list(node_id))
+            flash(f"{form.name.data} saved.{' Test its connections again.' if waiting else ''}", "good")
             return go("provider", provider_id=node_id)
     return form_page(services, kind, form, node=node, status=status)
 

@@ -16,11 +16,11 @@ from omniroute.dashboard.models import listing
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import go, page, part, wants_part
 from omniroute.edge.current import actor
-from omniroute.errors import OperationError
+from omniroute.errors import FeatureOff, OperationError
 from omniroute.providers.outgoing import masked, upstream_headers
 from omniroute.providers.urls import chat_url, models_url
 from omniroute.providers.values import Provider
-from omniroute.routing.verdict import Verdict
+from omniroute.routing.verdict import Diagnosis, Verdict
 from omniroute.security.redaction import MASK, secret_name
 from omniroute.services import Services
 
@@ -89,8 +89,11 @@ def add_connection(services: Services, provider_id: str) -> ResponseReturnValue:
 
 
 def test(services: Services, connection_id: str) -> ResponseReturnValue:
-    """Test a saved connection; the verdict stands under its row."""
-    verdict = services.probe.test(connection_id, request.form.get("model") or None, by=actor())
+    """Test a saved connection; the verdict stands under its row, also that it can't be tested while its flag is off."""
+    try:
+        verdict = services.probe.test(connection_id, request.form.get("model") or None, by=actor())
+    except FeatureOff as off:
+        verdict = Verdict(False, Diagnosis(off.code, "gateway", off.message), "none", 0, error=off.message)
     row = services.connections.get(connection_id)
     if wants_part():
         return part("parts/connection.html", row=row, verdict=verdict)

@@ -13,9 +13,9 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from omniroute.dashboard import assets
+from omniroute.edge.hosts import local_name
 from omniroute.errors import OperationError
 from omniroute.services import Services
-from omniroute.settings import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def banners(services: Services) -> list[tuple[str, str, str]]:
                 f"It listens on {settings.host} and REQUIRE_API_KEY is false. Set REQUIRE_API_KEY=true and start again.",
             )
         )
-    if not request.is_secure and not is_loopback(request.host.rsplit(":", 1)[0]):
+    if not request.is_secure and not local_name(request.host):
         told.append(
             (
                 "warn",

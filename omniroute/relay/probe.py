@@ -5,7 +5,7 @@ A list alone proves neither key nor wire, so the message always goes out; its an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,13 +23,14 @@ from omniroute.errors import (
     UpstreamStatus,
     UpstreamTrouble,
 )
-from omniroute.formats import FORMATS
+from omniroute.formats import FORMATS, ir, sse
 from omniroute.formats.upstream_error import require_json
 from omniroute.http import Transport
 from omniroute.providers.catalog import Catalog, Provider
 from omniroute.providers.nodes import Node, as_provider
 from omniroute.providers.outgoing import upstream_headers
 from omniroute.providers.urls import chat_url, models_url
+from omniroute.relay.answers import looks_streamed, read_answer
 from omniroute.routing.configuration import Configuration, Connection
 from omniroute.routing.failures import Failure, classify
 from omniroute.routing.resolve import CC_FLAG
@@ -109,8 +110,6 @@ class Probe:
     def test(self, connection_id: str, model: str | None = None, by: Actor = SYSTEM) -> Verdict:
         """Test a saved connection and record the verdict. Raises Missing, FeatureOff, VaultError."""
         provider, connection, configuration = self._find(connection_id)
-        if provider.cc and not configuration.cc_enabled:
-            raise FeatureOff(f"{provider.name} is a Claude Code compatible node: set {CC_FLAG}=true and start again.")
         listed = tuple(row.id for row in configuration.models.get(provider.id, ()) if not row.hidden)
         verdict = self._verdict(provider, self.credential(connection), model, succeeded=connection.succeeded, known=listed)
         if verdict.valid:
@@ -119,7 +118,7 @@ class Probe:
         return verdict
 
     def models(self, connection_id: str) -> tuple[str, ...]:
-        """The ids that the connection's upstream lists. Raises Missing, UpstreamTrouble, VaultError."""
+        """The ids that the connection's upstream lists. Raises Missing, FeatureOff, UpstreamTrouble, VaultError."""
         provider, connection, _ = self._find(connection_id)
         try:
             return self._listed(provider, self.credential(connection))
@@ -137,7 +136,10 @@ class Probe:
             connection = configuration.connection(connection_id)
         if connection is None or connection.provider_id not in configuration.providers:
             raise Missing("There is no such connection.")
-        return configuration.providers[connection.provider_id], connection, configuration
+        provider = configuration.providers[connection.provider_id]
+        if provider.cc and not configuration.cc_enabled:
+            raise FeatureOff(f"{provider.name} is a Claude Code compatible node: set {CC_FLAG}=true and start again.")
+        return provider, connection, configuration
 
     def _listed(self, provider: Provider, key: str) -> tuple[str, ...]:
         headers = self._headers(provider, key)
@@ -188,14 +190,7 @@ class Probe:
         answer = self.transport.send("POST", chat_url(provider), headers, orjson.dumps(body), seconds=PROBE_SECONDS)
         if answer.status >= 400:
             raise UpstreamStatus(answer.status, answer.headers, answer.read_error())
-        text = answer.read(PROBE_SECONDS)
-        require_json(answer.status, answer.headers, text.removeprefix(b"data: ").removeprefix(b"event: ping\ndata: "))
-        try:
-            document = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            document = None  # a stream though none was asked for: an answer all the same
-        if isinstance(document, dict) and document.get("error"):
-            raise UpstreamErrorEvent(document)
+        _require_message(provider.format, answer.status, answer.headers, answer.read(PROBE_SECONDS))
         return answer.status
 
     def _headers(self, provider: Provider, key: str) -> list[tuple[str, str]]:
@@ -212,6 +207,34 @@ def _choose(provider: Provider, listed: tuple[str, ...], known: tuple[str, ...])
     own = [model.id for model in provider.models]
     both = [model for model in own if model in listed]
     return next(iter([*both, *own, *known, *listed]), "claude-opus-4-6" if provider.cc else "default")
+
+
+def _require_message(format: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    """Raise UpstreamEmpty, UpstreamNotJson or UpstreamErrorEvent unless `body` answers a message.
+
+    With one token to spend it may hold no text; then it says at least why it ended.
+    """
+    for seen in _sightings(format, status, headers, body):
+        if seen.error is not None:
+            raise UpstreamErrorEvent(seen.error)
+        if seen.content or seen.stop_reason is not None:
+            return
+    raise UpstreamNotJson(status, headers.get("content-type", ""), "JSON, but no answer to a message")
+
+
+def _sightings(format: str, status: int, headers: Mapping[str, str], body: bytes) -> Iterator[ir.Sighting]:
+    if looks_streamed(body):  # though nobody asked
+        decoder = sse.Decoder()
+        for event in decoder.feed(body) + decoder.flush():
+            seen = FORMATS[format].sight(event) if format in FORMATS else ir.Sighting(content=bool(event.data))
+            if seen is not None:
+                yield seen
+        return
+    document = read_answer(status, headers, body)
+    if document.get("error"):
+        yield ir.Sighting(error=document)
+    else:
+        yield FORMATS[format].inspect(document) if format in FORMATS else ir.Sighting(content="output" in document)
 
 
 def _refused(failure: Failure, exc: UpstreamError, model: str, ms: int, listed: tuple[str, ...]) -> Verdict:
@@ -238,7 +261,7 @@ def _refused(failure: Failure, exc: UpstreamError, model: str, ms: int, listed: 
 
 def _evidence(failure: Failure, exc: UpstreamError, model: str) -> str:
     """What was seen, in the upstream's words where it spoke. The operator may read hosts here."""
-    said = f"It said: {failure.told.message[:300]}" if failure.told.message else exc.detail[:300]
+    said = f"It said: {failure.told.message[:300]}" if failure.told.message else failure.detail[:300]
     if isinstance(exc, UpstreamNetwork) and exc.fault == "refused" and exc.host in ("localhost", "127.0.0.1", "::1"):
         said += " In a container, localhost is the container itself: use the host's name."
     if failure.retry_after:

@@ -265,7 +265,7 @@ class Relay:
             code=told.code if kept else None,
             param=told.param,
             request_id=entry.ask.request_id,
-            retry_after=failure.retry_after,
+            retry_after=failure.wait,
             attempts=entry.notes(),
             headers=failure.headers or {},
         )
@@ -301,12 +301,18 @@ def _headers(entry: Entry) -> dict[str, str]:
     if entry.upstream_request_id:
         headers["X-OmniRoute-Upstream-Request-Id"] = entry.upstream_request_id
     if entry.dropped:
-        headers["X-OmniRoute-Dropped"] = ", ".join(entry.dropped)
+        headers["X-OmniRoute-Dropped"] = _listed(entry.dropped)
     if entry.usage is not None and entry.usage.input is not None:
         headers["X-OmniRoute-Tokens-In"] = str(entry.usage.input)
     if entry.usage is not None and entry.usage.output is not None and not entry.ask.stream:
         headers["X-OmniRoute-Tokens-Out"] = str(entry.usage.output)
     return headers
+
+
+def _listed(names: tuple[str, ...], room: int = 2000) -> str:
+    """The names for a header, as many as fit; all of them stand in the log row."""
+    text = ", ".join(names)
+    return text if len(text) <= room else text[: text.rindex(",", 0, room)] + ", ..."
 
 
 def _with_long_context(ask: Ask) -> Ask:
@@ -341,9 +347,10 @@ def _none_available(steps: Plan, entry: Entry, now: float) -> Problem:
     waits = [each.until for each in left if each.until is not None]
     listed = "; ".join(f"{each.connection.name}: {each.why}" for each in left[:10])
     limited = bool(waits) and len(waits) == len(left)
+    kinds = {each.kind for each in left}
     return Problem(
         429 if limited else 503,
-        left[0].kind if len({each.kind for each in left}) == 1 else "no_target_available",
+        left[0].kind if limited and len(kinds) == 1 else "no_target_available",
         f"No connection can be asked now ({redact(listed)}).",
         "Wait and repeat." if limited else "Open the provider's page on the dashboard, press Test, and follow its remedy.",
         request_id=entry.ask.request_id,

@@ -27,9 +27,9 @@ class TranslatedLane:
         self._document, self.dropped = self._upstream.render_request(
             replace(request, model=target.model, default_max_tokens=_longest_answer(target), target=_takes(target))
         )
-        if self.dropped and ask.strict:
-            named = self.dropped[0]
-            raise UnsupportedField(f"'{named}' has no place in the format of '{target.shown}'.", param=named.partition(" ")[0])
+        lost = [name for name in self.dropped if " (" not in name]  # with a remark: carried, but not exactly
+        if lost and ask.strict:
+            raise UnsupportedField(f"'{lost[0]}' has no place in the format of '{target.shown}'.", param=lost[0])
 
     def url(self) -> str:
         return chat_url(self._target.provider)

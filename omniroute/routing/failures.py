@@ -281,6 +281,13 @@ class Failure:
         """Whether the client can act on it, by sending something else."""
         return self.rule.scope in ("request", "target", "provider")
 
+    @property
+    def wait(self) -> float | None:
+        """Seconds for the client's Retry-After: the hint; credit that is used up without one waits as long as our first guess."""
+        if self.retry_after is None and self.kind == "quota_exhausted":
+            return self.rule.first
+        return self.retry_after
+
 
 def classify(error: UpstreamError, rows: Iterable[FailureRow] = (), *, succeeded: bool = False, now: float = 0.0) -> Failure:
     """The failure that `error` stands for. `rows` are the provider's own; `now` (epoch seconds) is for dates in Retry-After."""

@@ -11,7 +11,7 @@ import pytest
 from anthropic.types import Message
 from pydantic import BaseModel
 
-from tests.clients.conftest import UPSTREAM_KEY, Place, Target
+from tests.clients.place import UPSTREAM_KEY, Place, Target
 from tests.clients.samples import PNG, PNG_BYTES
 from tests.upstream.answer import CACHE_READ, CACHE_WRITE, INPUT, OUTPUT, PROMPT
 from tests.upstream.script import SIGNATURE, TEXT, THOUGHT, UNICODE
@@ -261,7 +261,7 @@ def test_a_parsed_answer(client: anthropic.Anthropic, place: Place, target: Targ
 
 
 def test_models_page_by_page(client: anthropic.Anthropic, place: Place) -> None:
-    prefix = place.target("messages", models=("first", "second", "third")).model.partition("/")[0]
+    prefix = place.target("messages", models=("first", "second", "third")).prefix
     own = [f"{prefix}/{name}" for name in ("first", "second", "third")]
     paged = [model.id for model in client.models.list(limit=1)]
     assert len(paged) == len(set(paged))
@@ -272,7 +272,7 @@ def test_models_page_by_page(client: anthropic.Anthropic, place: Place) -> None:
 
 
 def test_one_model(client: anthropic.Anthropic, place: Place) -> None:
-    prefix = place.target("messages", models=("vendor/first",)).model.partition("/")[0]
+    prefix = place.target("messages", models=("vendor/first",)).prefix
     found = client.models.retrieve(f"{prefix}/vendor/first")
     assert (found.type, found.id, found.lifecycle) == ("model", f"{prefix}/vendor/first", "active")
     assert found.display_name

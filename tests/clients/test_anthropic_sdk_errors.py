@@ -8,7 +8,7 @@ from typing import Any
 import anthropic
 import pytest
 
-from tests.clients.conftest import Place, Target
+from tests.clients.place import Place, Target
 from tests.clients.test_anthropic_sdk import HELLO, ask, given
 from tests.upstream.script import NAMES
 

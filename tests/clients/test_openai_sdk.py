@@ -12,7 +12,7 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel
 
-from tests.clients.conftest import UPSTREAM_KEY, Place, Target
+from tests.clients.place import UPSTREAM_KEY, Place, Target
 from tests.clients.samples import PNG, PNG_BYTES
 from tests.upstream.answer import CACHE_READ, OUTPUT, PROMPT
 from tests.upstream.script import SIGNATURE, TEXT, THOUGHT, UNICODE
@@ -256,7 +256,7 @@ def test_a_parsed_answer(client: openai.OpenAI, place: Place, target: Target) ->
 
 def test_models(client: openai.OpenAI, place: Place) -> None:
     target = place.target("chat", models=("first", "vendor/second"))
-    prefix = target.model.partition("/")[0]
+    prefix = target.prefix
     listed = {model.id: model for model in client.models.list()}
     for name in (f"{prefix}/first", f"{prefix}/vendor/second"):
         assert (listed[name].object, listed[name].owned_by) == ("model", prefix)

@@ -8,7 +8,7 @@ from typing import Any
 import openai
 import pytest
 
-from tests.clients.conftest import Place, Target
+from tests.clients.place import Place, Target
 from tests.clients.test_openai_sdk import HELLO, ask, streamed
 from tests.upstream.script import NAMES
 

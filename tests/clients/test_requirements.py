@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.conftest import MODEL, Place, Target
+from tests.clients.place import MODEL, Place, Target
 from tests.clients.samples import PNG, claude_code_body
 from tests.gateway import Gateway
 from tests.upstream.answer import OUTPUT, PROMPT
@@ -93,7 +93,7 @@ def test_04_a_websocket_is_refused_with_426(place: Place) -> None:
 
 
 def test_05_models_come_in_the_shape_of_the_client_and_page_by_page(place: Place) -> None:
-    prefix = place.target("messages", models=("first", "second")).model.partition("/")[0]
+    prefix = place.target("messages", models=("first", "second")).prefix
     first, second = f"{prefix}/first", f"{prefix}/second"
     plain = get(place, "/v1/models").json
     assert plain["object"] == "list"
@@ -295,9 +295,7 @@ def test_17_an_upstreams_own_events_pass_and_none_are_invented(place: Place, tar
 
 
 @CLIENTS
-def test_17_the_keep_alive_is_a_comment(
-    gateway: Callable[..., Gateway], upstream: Upstream, chat: Target, messages: Target, path: str
-) -> None:
+def test_17_the_keep_alive_is_a_comment(gateway: Callable[..., Gateway], upstream: Upstream, path: str) -> None:
     here = gateway(HEARTBEAT_SECONDS="0.1")
     here.add_upstream("up", upstream.v1)
     upstream.always({"delay": 0.35})

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, cast, get_args
 
 from omniroute.formats import ir
+from omniroute.formats.counts import count
 
 NAME = "anthropic_messages"
 
@@ -26,15 +27,15 @@ def read_usage(usage: Any) -> ir.Usage | None:
     """None if there is no count in it."""
     if not isinstance(usage, Mapping):
         return None
-    fresh, cached = _count(usage, "input_tokens"), _count(usage, "cache_read_input_tokens")
-    cache_write = _count(usage, "cache_creation_input_tokens")
+    fresh, cached = count(usage, "input_tokens"), count(usage, "cache_read_input_tokens")
+    cache_write = count(usage, "cache_creation_input_tokens")
     details = usage.get("output_tokens_details")
     told = ir.Usage(
         input=None if fresh is None else fresh + (cached or 0) + (cache_write or 0),
-        output=_count(usage, "output_tokens"),
+        output=count(usage, "output_tokens"),
         cached=cached,
         cache_write=cache_write,
-        reasoning=_count(details, "thinking_tokens") if isinstance(details, Mapping) else None,
+        reasoning=count(details, "thinking_tokens") if isinstance(details, Mapping) else None,
         fresh=fresh,
     )
     return None if told == ir.Usage() else told
@@ -54,11 +55,3 @@ def write_usage(usage: ir.Usage | None) -> dict[str, Any]:
     if usage.reasoning is not None:
         written["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
     return written
-
-
-def _count(usage: Mapping[str, Any], name: str) -> int | None:
-    """A count; never below zero."""
-    count = usage.get(name)
-    if isinstance(count, bool) or not isinstance(count, int | float):
-        return None
-    return max(0, int(count))

@@ -15,6 +15,7 @@ import orjson
 from omniroute.errors import UpstreamEmpty, UpstreamErrorEvent, UpstreamNotJson
 from omniroute.formats import ir
 from omniroute.formats.answer import Answer, finishing, gather, unfold
+from omniroute.formats.counts import whole_number
 from omniroute.formats.openai_chat.details import NAME, read_details, write_details
 from omniroute.formats.openai_chat.usage import FINISH_REASONS, read_stop_reason, read_usage, write_usage
 
@@ -43,7 +44,7 @@ def parse_response(document: dict[str, Any]) -> list[ir.Event]:
         Answer(
             id=_text(document.get("id")),
             model=_text(document.get("model")),
-            created=read_created(document.get("created")),
+            created=whole_number(document.get("created")),
             parts=parts,
             usage=read_usage(document.get("usage")),
             stop_reason=finishing(stop_reason, calls),
@@ -122,10 +123,6 @@ def write_citations(citations: Iterable[ir.Citation], start: int, end: int) -> l
             inner = {"start_index": start, "end_index": end, "url": citation.url, "title": citation.title or citation.url}
             written.append({"type": "url_citation", "url_citation": inner})
     return written
-
-
-def read_created(created: Any) -> int | None:
-    return int(created) if isinstance(created, int | float) and not isinstance(created, bool) else None
 
 
 def new_id() -> str:

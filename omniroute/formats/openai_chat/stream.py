@@ -15,6 +15,7 @@ from omniroute.errors import Problem, StreamCut, UpstreamEmpty, UpstreamErrorEve
 from omniroute.formats import ir, sse
 from omniroute.formats.answer import finishing
 from omniroute.formats.blocks import Blocks
+from omniroute.formats.counts import whole_number
 from omniroute.formats.openai_chat.details import read_detail, write_details
 from omniroute.formats.openai_chat.error import render_error
 from omniroute.formats.openai_chat.response import (
@@ -22,7 +23,6 @@ from omniroute.formats.openai_chat.response import (
     content_pieces,
     new_id,
     read_citations,
-    read_created,
     reasoning_text,
     write_citations,
 )
@@ -82,7 +82,7 @@ class StreamReader:
                 ir.Started(
                     started_id if isinstance(started_id, str) else "",
                     model if isinstance(model, str) else "",
-                    read_created(document.get("created")),
+                    whole_number(document.get("created")),
                 )
             )
         if choice is not None:

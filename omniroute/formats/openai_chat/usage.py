@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from omniroute.formats import ir
+from omniroute.formats.counts import count
 
 STOP_REASONS: dict[str, ir.StopReason] = {
     "stop": "end_turn",
@@ -43,11 +44,11 @@ def read_usage(usage: Any) -> ir.Usage | None:
         return None
     prompt, completion = _inner(usage, "prompt_tokens_details"), _inner(usage, "completion_tokens_details")
     told = ir.Usage(
-        input=_count(usage, "prompt_tokens"),
-        output=_count(usage, "completion_tokens"),
-        cached=_first(_count(prompt, "cached_tokens"), _count(usage, "prompt_cache_hit_tokens"), _count(usage, "cached_tokens")),
-        cache_write=_first(_count(prompt, "cache_write_tokens"), _count(usage, "cache_creation_input_tokens")),
-        reasoning=_count(completion, "reasoning_tokens"),
+        input=count(usage, "prompt_tokens"),
+        output=count(usage, "completion_tokens"),
+        cached=_first(count(prompt, "cached_tokens"), count(usage, "prompt_cache_hit_tokens"), count(usage, "cached_tokens")),
+        cache_write=_first(count(prompt, "cache_write_tokens"), count(usage, "cache_creation_input_tokens")),
+        reasoning=count(completion, "reasoning_tokens"),
     )
     return None if told == ir.Usage() else told
 
@@ -61,8 +62,8 @@ def write_usage(usage: ir.Usage) -> dict[str, Any]:
         "total_tokens": prompt + completion,
     }
     prompt_details = {"cached_tokens": usage.cached, "cache_write_tokens": usage.cache_write}
-    if any(count is not None for count in prompt_details.values()):
-        written["prompt_tokens_details"] = {name: count for name, count in prompt_details.items() if count is not None}
+    if any(told is not None for told in prompt_details.values()):
+        written["prompt_tokens_details"] = {name: told for name, told in prompt_details.items() if told is not None}
     if usage.reasoning is not None:
         written["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning}
     return written
@@ -73,13 +74,5 @@ def _inner(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return inner if isinstance(inner, Mapping) else {}
 
 
-def _count(usage: Mapping[str, Any], name: str) -> int | None:
-    """A count; never below zero."""
-    count = usage.get(name)
-    if isinstance(count, bool) or not isinstance(count, int | float):
-        return None
-    return max(0, int(count))
-
-
 def _first(*counts: int | None) -> int | None:
-    return next((count for count in counts if count is not None), None)
+    return next((each for each in counts if each is not None), None)

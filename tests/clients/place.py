@@ -1,0 +1,67 @@
+"""Where clients are tried: a gateway that wants a key, a scripted upstream behind it, and nodes made as they are needed."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+from tests.gateway import Gateway
+from tests.upstream.client import Upstream
+
+SETTINGS = {"REQUIRE_API_KEY": "true", "ENABLE_CC_COMPATIBLE_PROVIDER": "true", "MAX_BODY_MB": "33"}
+MODEL = "scripted-large"
+UPSTREAM_KEY = "sk-good-upstream-1"
+NUMBERS = itertools.count(1)
+
+# What a node is made of, by what its upstream is.
+NODES: dict[str, dict[str, str]] = {
+    "chat": {"type": "openai-compatible"},
+    "messages": {"type": "anthropic-compatible"},
+    "relay": {"type": "anthropic-compatible", "compatMode": "cc"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A node as a client names it. `speaks` is what its upstream is: "chat", "messages" or "relay"."""
+
+    model: str
+    speaks: str
+    node_id: str
+
+    @property
+    def prefix(self) -> str:
+        return self.model.partition("/")[0]
+
+    @property
+    def path(self) -> str:
+        """How the upstream's requests end."""
+        return "/chat/completions" if self.speaks == "chat" else "/messages"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`key` is the client's key for the gateway."""
+
+    gateway: Gateway
+    upstream: Upstream
+    key: str
+
+    @property
+    def url(self) -> str:
+        return self.gateway.url
+
+    @property
+    def v1(self) -> str:
+        return f"{self.url}/v1"
+
+    def target(self, speaks: str, *, connections: int = 1, models: tuple[str, ...] = (), model: str = MODEL) -> Target:
+        """A new node with so many connections, that lists `models`: what others have suffered says nothing of it."""
+        name = f"{speaks}{next(NUMBERS)}"
+        base = self.upstream.v1 if speaks == "chat" else self.upstream.url
+        node_id = self.gateway.add_node(name, base, **NODES[speaks])
+        for number in range(connections):
+            self.gateway.add_connection(node_id, f"{UPSTREAM_KEY[:-1]}{number + 1}", f"connection {number + 1}")
+        if models:
+            self.gateway.api("POST", "/api/provider-models", {"provider": node_id, "modelIds": list(models)})
+        return Target(f"{name}/{model}", speaks, node_id)
