@@ -65,7 +65,8 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     transport = Transport(AddressGuard.from_settings(settings), settings.connect_seconds)
     board = HealthBoard()
     probe = Probe(catalog, transport, configuration, connections, connections.credential, board, clock)
-    ledger = Ledger(LogQueue(database), clock)
+    keys = Keys(database, configuration, clock)
+    ledger = Ledger(LogQueue(database, keys.record_use), clock)
     relay = Relay(
         catalog=catalog,
         transport=transport,
@@ -85,7 +86,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         database=database,
         configuration=configuration,
         accounts=Accounts(database, Sessions(database, clock), LoginThrottle(database, clock), settings, clock),
-        keys=Keys(database, configuration, clock),
+        keys=keys,
         nodes=Nodes(database, configuration, catalog, vault, settings, clock),
         connections=connections,
         models=ModelList(database, configuration, catalog, clock),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gevent
@@ -26,10 +27,10 @@ RETRY = 2.0  # seconds to wait when the database is away
 
 
 class LogQueue:
-    """`put` from any greenlet; `start` once per worker; `drain` before the worker ends."""
+    """`put` from any greenlet; `drain` before the worker ends. `used` is told which keys were used, and when."""
 
-    def __init__(self, database: Database, room: int = ROOM) -> None:
-        self._database = database
+    def __init__(self, database: Database, used: Callable[[Mapping[str, float]], None], room: int = ROOM) -> None:
+        self._database, self._used = database, used
         self._rows: deque[dict[str, Any]] = deque()
         self._room = room
         self._filled = Event()
@@ -71,6 +72,7 @@ class LogQueue:
         dropped = self.dropped
         try:
             self._database.write(lambda session: insert_rows(session, batch))
+            self._used({row["key_id"]: row["at"] for row in batch if row.get("key_id")})
         except OperationError as exc:
             log.warning("log rows wait: %s", exc, extra={"waiting": len(self._rows)})
             return False

@@ -31,6 +31,7 @@ ARGUMENTS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 ]
 HERE = ("localhost", "127.0.0.1", "::1")
+ANSWERED = ("Failed to load resource: the server responded", "Response Status Error Code ")
 PATIENCE = 15_000  # milliseconds: machines that run tests are often busy
 
 
@@ -53,8 +54,8 @@ class Watch:
         context.on("response", self._response)
 
     def _console(self, message: ConsoleMessage) -> None:
-        # An answer >= 400 is an error on the console too; _response knows which of them are meant.
-        if message.type == "error" and not message.text.startswith("Failed to load resource: the server responded"):
+        # An answer >= 400 is an error on the console too, htmx's own word included; _response knows which of them are meant.
+        if message.type == "error" and not message.text.startswith(ANSWERED):
             self.found.append(f"console: {message.text}")
 
     def _request(self, request: Request) -> None:

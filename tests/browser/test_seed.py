@@ -15,7 +15,7 @@ from tests.browser.seed import BAD_KEY, KEY, PRINTED, FirstStart, curl, fill_in,
 from tests.gateway import PASSWORD, Gateway
 from tests.upstream.client import Seen
 from tests.upstream.raw import Client
-from tests.upstream.relay import MODELS, Relay
+from tests.upstream.relay import BETAS, MODELS, USER_AGENT, Relay
 from tests.upstream.script import TEXT
 
 FLAG = "ENABLE_CC_COMPATIBLE_PROVIDER"
@@ -94,9 +94,12 @@ def test_the_claude_code_compatible_node(first_start: FirstStart, page: Page, re
         row = page.get_by_role("row").filter(has=page.get_by_role("button", name="Test AgentRouter"))
         expect(row).to_contain_text("Active")
         assert only_connection(here)["testStatus"] == "active"
+        expect_shown(page)
         both_names_answer(here, relay, node_id)
+        assert [row["providerPrefix"] for row in here.log_rows(2)] == ["agentrouter", "agentrouter"]
         expect_logged(page, "agentrouter/claude-opus-4-6")
-        stored(here, "SELECT provider_id FROM connections", {(node_id,)})
+        expect_logged(page, f"{node_id}/claude-opus-4-6")
+        stored(here, "SELECT provider_id, test_status FROM connections", {(node_id, "active")})
         stored(here, "SELECT canonical_model, provider_prefix FROM log_rows", {(f"{node_id}/claude-opus-4-6", "agentrouter")})
 
 
@@ -122,8 +125,9 @@ def test_a_node_that_is_left_without_the_flag(
         for path in ("/api/provider-nodes", "/api/provider-nodes/validate"):
             refused = here.refused("POST", path, given)
             assert refused.status == 403 and f"{FLAG}=true" in refused.error["message"]
-        tested = here.refused("POST", f"/api/providers/{connection_id}/test", {})
-        assert tested.status == 403 and f"{FLAG}=true" in tested.error["message"]
+        for path in ("test", "models/refresh"):
+            refused = here.refused("POST", f"/api/providers/{connection_id}/{path}", {})
+            assert refused.status == 403 and f"{FLAG}=true" in refused.error["message"]
         assert here.api("POST", "/api/providers/test-all", {})["results"] == []
         for name in ("agentrouter/claude-opus-4-6", f"{node_id}/claude-opus-4-6"):
             answer = curl(PRINTED.replace("agentrouter/claude-opus-4-6", name))
@@ -173,6 +177,23 @@ def listed(here: Gateway) -> set[str]:
 def only_connection(here: Gateway) -> dict[str, Any]:
     (connection,) = here.api("GET", "/api/providers")["connections"]
     return dict(connection)
+
+
+def expect_shown(page: Page) -> None:
+    """The page shows the guide's table of headers as they are sent, the key masked."""
+    sent = page.get_by_role("region", name="What is sent upstream")
+    shown = {
+        "Authorization": "Bearer sk-...",
+        "User-Agent": USER_AGENT,
+        "anthropic-version": "2023-06-01",
+        "anthropic-beta": BETAS,
+        "anthropic-dangerous-direct-browser-access": "true",
+        "x-app": "cli",
+        "X-Stainless-Lang": "js",
+    }
+    for name, value in shown.items():
+        expect(sent.get_by_role("row").filter(has=page.get_by_text(name, exact=True))).to_contain_text(value)
+    expect(sent).not_to_contain_text(KEY)
 
 
 def stored(here: Gateway, query: str, rows: set[tuple[str, ...]]) -> None:

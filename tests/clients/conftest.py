@@ -1,4 +1,4 @@
-"""One gateway for this folder, and for each test a node of its own."""
+"""One gateway for this folder; a node of its own for each test that makes its upstream fail."""
 
 from __future__ import annotations
 
@@ -24,17 +24,35 @@ def place(shared_gateway: tuple[Gateway, str], upstream: Upstream) -> Place:
     return Place(gateway, upstream, key)
 
 
-@pytest.fixture
-def chat(place: Place) -> Target:
-    return place.target("chat")
+@pytest.fixture(scope="session")
+def shared_nodes() -> dict[str, Target]:
+    """What an upstream speaks -> the node that all tests share which leave nothing behind on it."""
+    return {}
+
+
+def shared(nodes: dict[str, Target], place: Place, speaks: str) -> Target:
+    if speaks not in nodes:
+        nodes[speaks] = place.target(speaks)
+    return nodes[speaks]
 
 
 @pytest.fixture
-def messages(place: Place) -> Target:
-    return place.target("messages")
+def chat(shared_nodes: dict[str, Target], place: Place) -> Target:
+    return shared(shared_nodes, place, "chat")
+
+
+@pytest.fixture
+def messages(shared_nodes: dict[str, Target], place: Place) -> Target:
+    return shared(shared_nodes, place, "messages")
 
 
 @pytest.fixture(params=["chat", "messages"])
-def target(request: pytest.FixtureRequest, place: Place) -> Target:
+def target(request: pytest.FixtureRequest, shared_nodes: dict[str, Target], place: Place) -> Target:
     """The test runs twice: with an upstream of the client's own format, and with one of the other."""
+    return shared(shared_nodes, place, request.param)
+
+
+@pytest.fixture(params=["chat", "messages"])
+def fresh(request: pytest.FixtureRequest, place: Place) -> Target:
+    """The same with a node of the test's own, for tests in which the upstream fails: that is held against a connection."""
     return place.target(request.param)

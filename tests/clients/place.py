@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 
 from tests.gateway import Gateway
-from tests.upstream.client import Upstream
+from tests.upstream.client import Upstream, until
 
 SETTINGS = {"REQUIRE_API_KEY": "true", "ENABLE_CC_COMPATIBLE_PROVIDER": "true", "MAX_BODY_MB": "33"}
 MODEL = "scripted-large"
@@ -65,3 +65,12 @@ class Place:
         if models:
             self.gateway.api("POST", "/api/provider-models", {"provider": node_id, "modelIds": list(models)})
         return Target(f"{name}/{model}", speaks, node_id)
+
+    def wait_until_tested(self, target: Target) -> None:
+        """After an upstream has refused the key: until the Test that confirms it is over, which would disturb what follows."""
+
+        def status() -> str:
+            listed = self.gateway.api("GET", f"/api/providers?provider={target.node_id}")["connections"]
+            return str(listed[0]["testStatus"])
+
+        until(lambda: status() == "error", 10.0, lambda: f"the Test of {target.model}; its status is {status()}")

@@ -308,9 +308,9 @@ def test_17_the_keep_alive_is_a_comment(gateway: Callable[..., Gateway], upstrea
 
 @CLIENTS
 @pytest.mark.parametrize("script", [{"cut_after": 5}, {"cut_after": 5, "chunked": False}, {"error_after": 5}])
-def test_18_a_cut_is_no_clean_end(place: Place, target: Target, path: str, script: dict[str, Any]) -> None:
+def test_18_a_cut_is_no_clean_end(place: Place, fresh: Target, path: str, script: dict[str, Any]) -> None:
     place.upstream.always(script)
-    answer = ask(place, path, target, stream=True)
+    answer = ask(place, path, fresh, stream=True)
     name, last = answer.events[-1]
     assert last["error"]["message"]
     if path == CHAT:
@@ -349,10 +349,10 @@ def test_18_separators_inside_a_text_cut_no_event(place: Place, target: Target, 
     ],
 )
 def test_19_statuses_and_texts_are_kept_in_the_callers_shape(
-    place: Place, target: Target, path: str, script: str, status: int, text: str, stream: bool
+    place: Place, fresh: Target, path: str, script: str, status: int, text: str, stream: bool
 ) -> None:
     place.upstream.always(script)
-    answer = ask(place, path, target, stream=stream)
+    answer = ask(place, path, fresh, stream=stream)
     assert (answer.status, answer.headers["content-type"]) == (status, "application/json")
     assert answer.json["error"]["message"].startswith(text)
     if path == CHAT:
@@ -363,17 +363,17 @@ def test_19_statuses_and_texts_are_kept_in_the_callers_shape(
         assert answer.json["request_id"] == answer.headers["request-id"]
 
 
-def test_19_codes_that_clients_act_on(place: Place, target: Target) -> None:
+def test_19_codes_that_clients_act_on(place: Place, fresh: Target) -> None:
     place.upstream.queue("context")
-    assert ask(place, CHAT, target).json["error"]["code"] == "context_length_exceeded"
+    assert ask(place, CHAT, fresh).json["error"]["code"] == "context_length_exceeded"
     place.upstream.queue({"status": 429, "type": "insufficient_quota", "code": "insufficient_quota", "message": "Quota exceeded"})
-    told = ask(place, CHAT, target).json["error"]
+    told = ask(place, CHAT, fresh).json["error"]
     assert (told["type"], told["code"]) == ("insufficient_quota", "insufficient_quota")
 
 
 @CLIENTS
 @pytest.mark.parametrize("name", ["Retry-After", "retry-after"])
-def test_20_hints_for_a_retry_and_ids_are_passed_on(place: Place, target: Target, path: str, name: str) -> None:
+def test_20_hints_for_a_retry_and_ids_are_passed_on(place: Place, fresh: Target, path: str, name: str) -> None:
     hints = {
         name: "3",
         "Retry-After-Ms": "2500",
@@ -382,7 +382,7 @@ def test_20_hints_for_a_retry_and_ids_are_passed_on(place: Place, target: Target
         "X-Request-Id": "req_upstream",
     }
     place.upstream.always({"name": "429", "headers": hints})
-    answer = ask(place, path, target)
+    answer = ask(place, path, fresh)
     assert {each: answer.headers[each] for each in ("retry-after", "retry-after-ms", "x-should-retry")} == {
         "retry-after": "3",
         "retry-after-ms": "2500",
@@ -390,7 +390,7 @@ def test_20_hints_for_a_retry_and_ids_are_passed_on(place: Place, target: Target
     }
     assert answer.headers["request-id"] == answer.headers["x-request-id"]
     assert answer.headers["request-id"] not in ("", "req_upstream")
-    other = place.target(target.speaks)
+    other = place.target(fresh.speaks)
     place.upstream.reset()
     place.upstream.always({"headers": {"request-id": "req_upstream"}})
     assert ask(place, path, other).headers["x-omniroute-upstream-request-id"] == "req_upstream"
@@ -410,10 +410,11 @@ def test_21_the_gateway_repeats_nothing(place: Place, path: str, stream: bool) -
 
 @CLIENTS
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-def test_22_an_upstreams_refused_key_is_no_401(place: Place, target: Target, path: str, stream: bool) -> None:
+def test_22_an_upstreams_refused_key_is_no_401(place: Place, fresh: Target, path: str, stream: bool) -> None:
     place.upstream.always("401")
-    answer = ask(place, path, target, stream=stream)
+    answer = ask(place, path, fresh, stream=stream)
     assert (answer.status, answer.json["omniroute"]["class"]) == (502, "upstream_auth_error")
+    place.wait_until_tested(fresh)
 
 
 def test_23_count_tokens_works_whatever_the_upstream_can(place: Place, chat: Target) -> None:

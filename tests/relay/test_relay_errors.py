@@ -201,6 +201,7 @@ def test_the_log_says_the_same(node: Node, way: Way, streamed: bool) -> None:
         assert (row["status"], row["class"], row["connectionName"]) == (told.status, told.kind, name)
         assert (row["requestedModel"], row["providerPrefix"]) == (f"relay/{MODEL}", "relay")
         assert row["canonicalModel"] == f"{node.id}/{MODEL}"
+        assert all(words in f"{row['message']} {row['remedy']}" for words in told.says)
 
 
 @pytest.mark.parametrize("type", FIRST_EVENTS)
