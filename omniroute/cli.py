@@ -58,11 +58,8 @@ def prepare() -> None:
         _migrate(settings)
     with _database(settings) as database:
         check_storage_key(database, Vault(settings.storage_encryption_keys))
-        accounts = _accounts(settings, database)
-        if accounts.ensure_initial_password():
+        if _accounts(settings, database).ensure_initial_password():
             click.echo("The dashboard's password is INITIAL_PASSWORD.")
-        if link := _setup_link(settings, accounts):
-            click.echo(f"Set the dashboard's password here, once: {link}")
 
 
 @commands.command()

@@ -206,7 +206,8 @@ class Connections:
         key that was tried: if there is another one by now, nothing is kept. Raises Missing.
         """
         told = {name: value for name, value in verdict.as_dict().items() if name != "models"}
-        status = "active" if verdict.valid else TERMINAL.get(verdict.diagnosis.type)
+        limited = verdict.diagnosis.type == "upstream_rate_limited"
+        status = "active" if verdict.valid and not limited else TERMINAL.get(verdict.diagnosis.type)
         answered = verdict.valid and verdict.status_code is not None and 200 <= verdict.status_code < 300
 
         def work(session: Session) -> ConnectionView:

@@ -6,11 +6,10 @@ from typing import Any
 
 from flask import Blueprint
 
+from omniroute import __version__
 from omniroute.manage import audit, auth, catalog, health, keys, logs, models, nodes, openapi, providers, resolve, settings
 from omniroute.manage.endpoint import Endpoint, register
 from omniroute.services import Services
-
-VERSION = "0.1.0"
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -21,7 +20,7 @@ def blueprint(services: Services) -> Blueprint:
 
 
 def described(services: Services, given: dict[str, Any]) -> dict[str, Any]:
-    return openapi.document(ENDPOINTS, VERSION)
+    return openapi.document(ENDPOINTS, __version__)
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (

@@ -3,6 +3,7 @@
     data/<id>.toml      one provider each
     wire/<id>.toml      one wire profile each
     failures/<id>.toml  one named list of failure rows each
+    families/<id>.toml  one named list of model families each
 
 docs/adding-a-provider.md tells what each key means.
 """
@@ -19,6 +20,7 @@ from omniroute.errors import BadCatalog
 from omniroute.providers.auth import AUTH
 from omniroute.providers.headers import TIMEOUT, check_custom_headers
 from omniroute.providers.tables import (
+    Check,
     count,
     flag,
     link,
@@ -38,23 +40,40 @@ from omniroute.providers.urls import base_url_problem, path_problem
 from omniroute.providers.values import (
     FAILURE_KINDS,
     FORMATS,
+    MAX_TOKENS_NAMES,
     MODALITIES,
     QUIRKS,
     RESERVED_PREFIXES,
+    THINKING,
     Catalog,
     FailureRow,
+    Family,
     Field,
     Model,
     Provider,
+    Traits,
     WireProfile,
 )
 
-__all__ = ["Catalog", "FailureRow", "Field", "Model", "Provider", "WireProfile", "load"]
+__all__ = ["Catalog", "FailureRow", "Family", "Field", "Model", "Provider", "Traits", "WireProfile", "load"]
 
 Named = TypeVar("Named")
 
 _NODE_PREFIXES = ("openai-compatible-", "anthropic-compatible-")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
+# Any of these may stand in a provider's file, in a model's entry and in a family.
+_TRAITS: dict[str, Check] = {
+    "sampling": flag,
+    "reasoning": flag,
+    "thinking": one_of(*THINKING),
+    "max_output": count,
+    "max_tokens_name": one_of(*MAX_TOKENS_NAMES),
+    "longest_user": count,
+    "cache_marks": flag,
+    "replays_reasoning": flag,
+    "mid_system": flag,
+}
 
 
 def load(folder: Path | None = None) -> Catalog:
@@ -62,15 +81,18 @@ def load(folder: Path | None = None) -> Catalog:
     root = folder or Path(__file__).parent
     wires = _each(root / "wire", _wire)
     failure_sets = _each(root / "failures", _failure_set)
+    family_sets = _each(root / "families", _family_set)
 
     def provider(where: str, given: Mapping[str, object]) -> Provider:
-        return _provider(where, given, wires, failure_sets)
+        return _provider(where, given, wires, failure_sets, family_sets)
 
     providers = _each(root / "data", provider)
     if not providers:
         raise BadCatalog(f"{root / 'data'}: no provider file (*.toml) in it")
     _check_names(providers.values())
-    return Catalog(MappingProxyType(providers), MappingProxyType(wires), MappingProxyType(failure_sets))
+    return Catalog(
+        MappingProxyType(providers), MappingProxyType(wires), MappingProxyType(failure_sets), MappingProxyType(family_sets)
+    )
 
 
 def _each(folder: Path, make: Callable[[str, Mapping[str, object]], Named]) -> dict[str, Named]:
@@ -92,8 +114,10 @@ def _provider(
     given: Mapping[str, object],
     wires: Mapping[str, WireProfile],
     failure_sets: Mapping[str, tuple[FailureRow, ...]],
+    family_sets: Mapping[str, tuple[Family, ...]],
 ) -> Provider:
     keys = {
+        **_TRAITS,
         "id": _name,
         "name": text,
         "format": one_of(*FORMATS),
@@ -106,6 +130,7 @@ def _provider(
         "custom_headers": table(_headers),
         "quirks": many(one_of(*QUIRKS)),
         "failures": many(one_of(*failure_sets)),
+        "families": many(one_of(*family_sets)),
         "aliases": many(_name),
         "prefix": _name,
         "website": link,
@@ -126,10 +151,13 @@ def _provider(
     if (key_field is None) is not (read["auth"] == "none"):
         raise BadCatalog(f"{where}key must be {'left out with' if key_field else 'given unless'} auth = 'none'")
     rows = tuple(row for name in read.pop("failures", ()) for row in failure_sets[name])
+    families = tuple(family for name in read.pop("families", ()) for family in family_sets[name])
     return Provider(
         kind="native",
         prefix=read.pop("prefix", read["id"]),
         quirks=frozenset(read.pop("quirks", ())),
+        traits=_traits(read),
+        families=families,
         failures=rows,
         key_field=key_field,
         key_required=key_field is not None and key_field.required,
@@ -139,20 +167,25 @@ def _provider(
 
 def _model(where: str, given: Mapping[str, object]) -> Model:
     keys = {
+        **_TRAITS,
         "id": text,
         "name": text,
         "context_window": count,
-        "max_output": count,
         "input_price": money,
         "output_price": money,
         "cache_read_price": money,
         "cache_write_price": money,
         "modalities": many(one_of(*MODALITIES)),
         "tools": flag,
-        "reasoning": flag,
         "free": flag,
     }
-    return Model(**read_table(where, given, keys, ("id", "name")))
+    read = read_table(where, given, keys, ("id", "name"))
+    return Model(traits=_traits(read), **read)
+
+
+def _traits(read: dict[str, Any]) -> Traits:
+    """The traits of a table that was read, taken out of it."""
+    return Traits(**{name: read.pop(name) for name in _TRAITS if name in read})
 
 
 def _field(where: str, given: Mapping[str, object]) -> Field:
@@ -179,7 +212,7 @@ def _check_names(providers: Iterable[Provider]) -> None:
             owners[name] = f"data/{provider.id}.toml"
 
 
-# Wire profiles and failure rows ------------------------------------------------------------
+# Wire profiles, failure rows and families ---------------------------------------------------
 
 
 def _wire(where: str, given: Mapping[str, object]) -> WireProfile:
@@ -213,6 +246,20 @@ def _row(where: str, given: Mapping[str, object]) -> FailureRow:
     return FailureRow(**read)
 
 
+def _family_set(where: str, given: Mapping[str, object]) -> tuple[Family, ...]:
+    keys = {"id": _name, "name": text, "families": tables(_family)}
+    families: tuple[Family, ...] = read_table(where, given, keys, keys)["families"]
+    return families
+
+
+def _family(where: str, given: Mapping[str, object]) -> Family:
+    read = read_table(where, given, {**_TRAITS, "match": many(_pattern)}, ("match",))
+    match = read.pop("match")
+    if not match or not read:
+        raise BadCatalog(f"{where}match: the family {'says' if match else 'covers'} nothing")
+    return Family(match, _traits(read))
+
+
 # Checks that only the catalogue needs -------------------------------------------------------
 
 
@@ -225,6 +272,12 @@ def _name(where: str, value: object) -> str:
 def _lower(where: str, value: object) -> str:
     if text(where, value) != str(value).lower():
         raise BadCatalog(f"{where} must be in lower case: it is compared with the body in lower case")
+    return str(value)
+
+
+def _pattern(where: str, value: object) -> str:
+    if text(where, value) != str(value).lower():
+        raise BadCatalog(f"{where} must be in lower case: it is compared with the model's id in lower case")
     return str(value)
 
 

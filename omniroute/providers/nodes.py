@@ -13,6 +13,7 @@ TYPES = (OPENAI_COMPATIBLE, ANTHROPIC_COMPATIBLE)
 API_TYPES = ("chat", "responses")
 CC_PREFIX = "anthropic-compatible-cc-"
 CC_WIRE = "claude_code"
+FAMILIES = ("claude", "gpt")  # a node may pass requests for any maker's models on
 FAILURES = "new_api"  # most relays are New-API or One-API; the words are theirs alone, so the rows harm no other
 
 
@@ -65,6 +66,7 @@ def as_provider(node: Node, catalog: Catalog) -> Provider:
         auth="x-api-key" if node.type == ANTHROPIC_COMPATIBLE and not cc else "bearer",
         wire=CC_WIRE if cc else None,
         custom_headers=node.custom_headers,
+        families=tuple(family for name in FAMILIES for family in catalog.family_sets.get(name, ())),
         failures=catalog.failure_sets.get(FAILURES, ()),
         prefix=node.prefix,
         notes=catalog.wires[CC_WIRE].notice if cc else "",

@@ -17,12 +17,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from omniroute import __version__
 from omniroute.errors import BadRequest
 from omniroute.providers.auth import AUTH
 from omniroute.providers.headers import NEVER_SET, TIMEOUT, value_problem
 from omniroute.providers.values import Provider, WireProfile
 
-USER_AGENT = "OmniRoute/0.1.0"
+USER_AGENT = f"OmniRoute/{__version__}"
 CLAUDE_CODE = "claude-cli/"  # how its User-Agent begins; measured with 2.1.197, 2026-11-22
 MESSAGES = "anthropic_messages"
 

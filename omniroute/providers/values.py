@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 from omniroute.errors import BadCatalog
@@ -34,8 +35,46 @@ FAILURE_KINDS = (
     "upstream_auth_error",
 )
 
+# How an upstream may name the limit of an answer, and the forms in which a Messages upstream takes thinking.
+MAX_TOKENS_NAMES = ("max_tokens", "max_completion_tokens")
+THINKING = ("adaptive", "budget")
+
 # What stands before the slash in a model id and is no provider's.
 RESERVED_PREFIXES = ("auto", "combo")
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What an upstream takes in a request, for requests that are translated to it. None: nothing is said of it.
+
+    A listed model, a family of models and a provider may say each of these; traits.py tells which of them is heard.
+    """
+
+    sampling: bool | None = None  # False: temperature, top_p and top_k are a 400
+    reasoning: bool | None = None  # False: any reasoning field is a 400
+    thinking: str | None = None  # adaptive | budget: the one form that is taken
+    max_output: int | None = None  # tokens; also what is asked for where a limit must be named and the caller names none
+    max_tokens_name: str | None = None  # max_tokens | max_completion_tokens
+    longest_user: int | None = None  # characters of `user`
+    cache_marks: bool | None = None  # Chat: cache_control on parts
+    replays_reasoning: bool | None = None  # Chat: reasoning_content in assistant messages
+    mid_system: bool | None = None  # Messages: role "system" after the start
+
+    def over(self, other: Traits) -> Traits:
+        """These, and the other's where these say nothing."""
+        said = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(other, **{name: value for name, value in said.items() if value is not None})
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What holds for models by the pattern of their ids (`*`, `?`, `[ab]`; lower case), listed or not."""
+
+    match: tuple[str, ...]
+    traits: Traits
+
+    def covers(self, model_id: str) -> bool:
+        return any(fnmatchcase(model_id.lower(), pattern) for pattern in self.match)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +88,19 @@ class Model:
     id: str
     name: str
     context_window: int | None = None
-    max_output: int | None = None
     input_price: Decimal | None = None
     output_price: Decimal | None = None
     cache_read_price: Decimal | None = None
     cache_write_price: Decimal | None = None
     modalities: tuple[str, ...] = ("text",)
     tools: bool | None = None
-    reasoning: bool | None = None
     free: bool = False
+    traits: Traits = Traits()
+
+    @property
+    def max_output(self) -> int | None:
+        """The longest answer in tokens."""
+        return self.traits.max_output
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +169,8 @@ class Provider:
 
     `prefix` is what is shown and typed before the slash, `aliases` what may be typed as well. `key_field` is the input
     for the credential, None where there is no such thing; `fields` are the inputs beside it. In `custom_headers` a None
-    takes the header out. `cc` marks the nodes behind ENABLE_CC_COMPATIBLE_PROVIDER.
+    takes the header out. `cc` marks the nodes behind ENABLE_CC_COMPATIBLE_PROVIDER. `traits` are those of every model
+    that nothing else is said of, `families` those of models by name.
     """
 
     id: str
@@ -141,6 +185,8 @@ class Provider:
     wire: str | None = None
     custom_headers: tuple[tuple[str, str | None], ...] = ()
     quirks: frozenset[str] = frozenset()
+    traits: Traits = Traits()
+    families: tuple[Family, ...] = ()
     failures: tuple[FailureRow, ...] = ()
     aliases: tuple[str, ...] = ()
     prefix: str = ""
@@ -163,11 +209,12 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All that the data files say. `failure_sets` holds the named lists of rows that providers refer to."""
+    """All that the data files say. `failure_sets` and `family_sets` hold the named lists that providers refer to."""
 
     providers: Mapping[str, Provider]
     wires: Mapping[str, WireProfile]
     failure_sets: Mapping[str, tuple[FailureRow, ...]] = field(default_factory=dict)
+    family_sets: Mapping[str, tuple[Family, ...]] = field(default_factory=dict)
 
     def get(self, provider_id: str) -> Provider | None:
         return self.providers.get(provider_id)

@@ -24,7 +24,7 @@ from omniroute.errors import (
     UpstreamTrouble,
 )
 from omniroute.formats import FORMATS, ir, sse
-from omniroute.formats.upstream_error import require_json
+from omniroute.formats.upstream_error import page_title, require_json
 from omniroute.http import Transport
 from omniroute.providers.catalog import Catalog, Provider
 from omniroute.providers.nodes import Node, as_provider
@@ -80,6 +80,7 @@ MEANINGS: dict[str, Meaning] = {
     "context_too_long": Meaning("bad_request", True, "Connected, but the upstream refused the probe's body."),
     "client_error": Meaning("upstream_refused", False, "The upstream refused the probe.", "Check base URL, chat path and type."),
     "upstream_not_json": Meaning("upstream_not_json", False, "The address answered with something else than its API."),
+    "upstream_empty": Meaning("upstream_not_json", False, "The address answered with an empty body, not with its API."),
     "upstream_redirect": Meaning("upstream_redirect", False, "The address redirects, and redirects are never followed."),
     "address_refused": Meaning("address_refused", False, "This address is not allowed as an upstream."),
     "network_error": Meaning("network_error", False, "The address can't be reached."),
@@ -112,7 +113,7 @@ class Probe:
         provider, connection, configuration = self._find(connection_id)
         listed = tuple(row.id for row in configuration.models.get(provider.id, ()) if not row.hidden)
         verdict = self._verdict(provider, self.credential(connection), model, succeeded=connection.succeeded, known=listed)
-        if verdict.valid:
+        if verdict.diagnosis.type == "ok":
             self.board.reset(connection.id)
         self.connections.record_test(connection.id, verdict, by=by, tested=connection.sealed)
         return verdict
@@ -168,8 +169,9 @@ class Probe:
         try:
             status = self._smallest_message(provider, key, asked)
         except UpstreamError as exc:
-            failure = classify(exc, provider.failures, succeeded=succeeded, now=self.clock.now())
-            return _refused(failure, exc, asked, self._ms(began), listed)
+            seen = _as_page(exc)
+            failure = classify(seen, provider.failures, succeeded=succeeded, now=self.clock.now())
+            return _refused(failure, seen, asked, self._ms(began), listed)
         says = f"Connected: '{asked}' answered" + (f", {len(listed)} models listed." if listed else ".")
         return Verdict(True, Diagnosis("ok", "upstream", says), "message", self._ms(began), status, models=listed)
 
@@ -235,6 +237,13 @@ def _sightings(format: str, status: int, headers: Mapping[str, str], body: bytes
         yield ir.Sighting(error=document)
     else:
         yield FORMATS[format].inspect(document) if format in FORMATS else ir.Sighting(content="output" in document)
+
+
+def _as_page(exc: UpstreamError) -> UpstreamError:
+    """A web page says by its title what is wrong, whatever its status; in traffic a 5xx stays one."""
+    if isinstance(exc, UpstreamStatus) and exc.body.lstrip()[:1] == b"<":
+        return UpstreamNotJson(exc.status, exc.headers.get("content-type") or "", page_title(exc.body))
+    return exc
 
 
 def _refused(failure: Failure, exc: UpstreamError, model: str, ms: int, listed: tuple[str, ...]) -> Verdict:

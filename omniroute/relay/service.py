@@ -345,13 +345,13 @@ def _none_available(steps: Plan, entry: Entry, now: float) -> Problem:
             request_id=entry.ask.request_id,
         )
     waits = [each.until for each in left if each.until is not None]
-    listed = "; ".join(f"{each.connection.name}: {each.why}" for each in left[:10])
+    listed = "; ".join(f"{each.target.shown}: {each.kind}" for each in left[:10])
     limited = bool(waits) and len(waits) == len(left)
     kinds = {each.kind for each in left}
     return Problem(
         429 if limited else 503,
         left[0].kind if limited and len(kinds) == 1 else "no_target_available",
-        f"No connection can be asked now ({redact(listed)}).",
+        f"No connection can be asked now ({listed}).",
         "Wait and repeat." if limited else "Open the provider's page on the dashboard, press Test, and follow its remedy.",
         request_id=entry.ask.request_id,
         retry_after=max(1.0, math.ceil(min(waits) - now)) if waits else None,

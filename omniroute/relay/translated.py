@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import orjson
 
 from omniroute.errors import Problem, UnsupportedField, UpstreamEmpty, UpstreamErrorEvent
 from omniroute.formats import FORMATS, Format, ir, sse
+from omniroute.providers.traits import traits
 from omniroute.providers.urls import chat_url
+from omniroute.providers.values import Traits
 from omniroute.relay.answers import collect, looks_streamed, note, read_answer, replay
 from omniroute.relay.ask import Ask
 from omniroute.relay.lane import Facts
@@ -24,8 +26,9 @@ class TranslatedLane:
         self._client, self._upstream = FORMATS[ask.format], FORMATS[target.provider.format]
         request = self._client.parse_request(ask.document)
         self._include_usage = request.include_usage
+        known = traits(target.provider, target.model)
         self._document, self.dropped = self._upstream.render_request(
-            replace(request, model=target.model, default_max_tokens=_longest_answer(target), target=_takes(target))
+            replace(request, model=target.model, default_max_tokens=known.max_output, target=_takes(known))
         )
         lost = [name for name in self.dropped if " (" not in name]  # with a remark: carried, but not exactly
         if lost and ask.strict:
@@ -125,11 +128,7 @@ def _carries_content(event: ir.Event) -> bool:
     return isinstance(event, ir.Finished)
 
 
-def _longest_answer(target: Target) -> int | None:
-    model = target.provider.model(target.model)
-    return model.max_output if model is not None else None
-
-
-def _takes(target: Target) -> ir.Target:
-    model = target.provider.model(target.model)
-    return ir.Target(reasoning=model.reasoning if model is not None else None)
+def _takes(known: Traits) -> ir.Target:
+    """What data says; the defaults of `ir.Target` where it says nothing."""
+    said = {name: value for name, value in asdict(known).items() if value is not None and name != "max_output"}
+    return ir.Target(**said)

@@ -23,7 +23,7 @@ from bench.processes import ROOT, end_with_parent
 PACKAGE = "@anthropic-ai/claude-code"
 PINNED = Path(__file__).parent / "npm"  # package.json and its lock, with a hash for each platform's binary
 CACHE = ROOT / ".venv" / "clients"
-NEEDED = "'make clients' needs node 20 or newer with npm: 'apt-get install -y npm' on Debian, else nodejs.org"
+NEEDED = "'make clients' needs node and npm: 'apt-get install -y npm' on Debian, nodejs.org elsewhere"
 
 QUIET = {
     "TERM": "dumb",

@@ -4,7 +4,7 @@
 
 Claude Code is fetched from npm into .venv/clients the first time (about 180 MB; it stays there). Three upstreams in turn:
 one that speaks Messages, a relay that admits Claude Code only, and one that speaks Chat. One line a check; the exit status is
-0 when all went well, 1 when one failed, 2 when Claude Code can't be had.
+0 when all went well, 1 when one failed, 2 when Claude Code or the gateway can't be started.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from bench.processes import NotStarted
 from tests.clients.checks import CHECKS, Scene
 from tests.clients.claude_code import ClaudeCode, NotInstalled, install, pinned_version
 from tests.clients.place import SETTINGS, Place
@@ -43,14 +44,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(exc, file=sys.stderr)
         return 2
     names = [name for name in CHECKS if given.only in name]
-    failed = 0
-    with scenes(program, given.upstream or UPSTREAMS) as made:
-        for scene in made:
-            failed += sum(not passed(name, scene) for name in names)
-            print(f"      {scene.speaks:<9} {scene.requests} upstream requests, none with the gateway's key", flush=True)
-    total = len(names) * len(given.upstream or UPSTREAMS)
-    print(f"Claude Code {given.version}: {total - failed} of {total} checks passed")
-    return 1 if failed else 0
+    results: list[bool] = []
+    try:
+        with scenes(program, given.upstream or UPSTREAMS) as made:
+            for scene in made:
+                results += [passed(name, scene) for name in names]
+                print(f"      {scene.speaks:<9} looked through {scene.requests} upstream requests", flush=True)
+    except NotStarted as exc:
+        print(exc, file=sys.stderr)
+        return 2
+    print(f"Claude Code {given.version}: {sum(results)} of {len(results)} checks passed")
+    return 0 if results and all(results) else 1
 
 
 @contextmanager

@@ -167,7 +167,7 @@ def test_the_provider_stays(parts: Parts) -> None:
     ("given", "status", "reason", "succeeded"),
     [
         (verdict(True, "ok"), "active", None, True),
-        (verdict(True, "upstream_rate_limited", 429, "limited"), "active", None, False),
+        (verdict(True, "upstream_rate_limited", 429, "limited"), "untested", None, False),
         (verdict(True, "content_blocked", 400, "blocked"), "active", None, False),
         (verdict(False, "upstream_auth_error", 401), "error", "It said so. Do this.", False),
         (verdict(False, "relay_client_rejected", 403), "error", "It said so. Do this.", False),

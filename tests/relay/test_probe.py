@@ -106,7 +106,7 @@ TABLE: dict[str, Told] = {
     "no text": Told("ok", True, 200, "active", ("Connected",)),
     "unavailable": Told("upstream_unavailable", False, 503, "untested", LATER),
     "broken": Told("upstream_unavailable", False, 500, "untested", LATER),
-    "gateway-timeout": Told("upstream_unavailable", False, 504, "untested", LATER),
+    "gateway-timeout": Told("upstream_not_json", False, 504, "untested", LATER),
     "529": Told("upstream_unavailable", False, 529, "untested", LATER),
     "redirect": Told("upstream_redirect", False, 302, "untested", ("redirect", "http://127.0.0.1:9/elsewhere")),
 }
