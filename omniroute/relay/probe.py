@@ -80,7 +80,9 @@ MEANINGS: dict[str, Meaning] = {
     "context_too_long": Meaning("bad_request", True, "Connected, but the upstream refused the probe's body."),
     "client_error": Meaning("upstream_refused", False, "The upstream refused the probe.", "Check base URL, chat path and type."),
     "upstream_not_json": Meaning("upstream_not_json", False, "The address answered with something else than its API."),
-    "upstream_empty": Meaning("upstream_not_json", False, "The address answered with an empty body, not with its API."),
+    "upstream_empty": Meaning(
+        "upstream_not_json", False, "The address answered with an empty body.", "Check base URL, chat path and type."
+    ),
     "upstream_redirect": Meaning("upstream_redirect", False, "The address redirects, and redirects are never followed."),
     "address_refused": Meaning("address_refused", False, "This address is not allowed as an upstream."),
     "network_error": Meaning("network_error", False, "The address can't be reached."),

@@ -26,7 +26,7 @@ NODES = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What has to come of it. `status` is the test_status of an untested connection after a Test; "" is not looked at."""
+    """What has to come of it. `status` is the test_status of an untested connection after a Test."""
 
     type: str
     valid: bool
@@ -95,9 +95,10 @@ TABLE: dict[str, Told] = {
     "quota-402": Told("quota_exhausted", True, 402, "active", QUOTA),
     "402": Told("quota_exhausted", True, 402, "active", QUOTA),
     "quota until": Told("quota_exhausted", True, 403, "active", (*QUOTA, "3600 s")),
-    "limited": Told("upstream_rate_limited", True, 429, "", ("The key works", "limiting it", "7 s")),
+    "limited": Told("upstream_rate_limited", True, 429, "untested", ("The key works", "limiting it", "7 s")),
     "waf-page": Told("upstream_not_json", False, 200, "untested", PAGE),
     "web page with 403": Told("upstream_not_json", False, 403, "untested", PAGE),
+    "empty": Told("upstream_not_json", False, None, "untested", ("empty body",)),
     "plain text": Told("upstream_not_json", False, 200, "untested", ("text/plain",)),
     "not-json": Told("upstream_not_json", False, 200, "untested", ("broken JSON",)),
     "another API": Told("upstream_not_json", False, 200, "untested", ("no answer to a message",)),
@@ -106,7 +107,7 @@ TABLE: dict[str, Told] = {
     "no text": Told("ok", True, 200, "active", ("Connected",)),
     "unavailable": Told("upstream_unavailable", False, 503, "untested", LATER),
     "broken": Told("upstream_unavailable", False, 500, "untested", LATER),
-    "gateway-timeout": Told("upstream_not_json", False, 504, "untested", LATER),
+    "gateway-timeout": Told("upstream_not_json", False, 504, "untested", PAGE),
     "529": Told("upstream_unavailable", False, 529, "untested", LATER),
     "redirect": Told("upstream_redirect", False, 302, "untested", ("redirect", "http://127.0.0.1:9/elsewhere")),
 }

@@ -50,6 +50,7 @@ class _Messages:
         self._dropped = dropped
         self._own = request.origin == NAME
         self._mid_system = request.target.mid_system or self._own
+        self._system_path = ""  # where the latest system turn stood
         self._ids = _Ids()
 
     def system(self, message: ir.Message) -> list[dict[str, Any]]:
@@ -67,23 +68,29 @@ class _Messages:
         self._turn(message.role, self._blocks(message.parts))
 
     def _later_system(self, message: ir.Message) -> None:
-        """System text in mid-conversation: as it is where the target takes it right after a user turn
-        (https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages, read 2026-11-22),
-        else in the user's turn, in the tag that Claude Code uses for its own reminders."""
+        """System text in mid-conversation: as it is where the target takes it, right after a user turn and with nothing
+        but an assistant's after it (https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages,
+        read 2026-11-22), else in the user's turn, in the tag that Claude Code uses for its own reminders."""
         blocks = self.system(message)
         if not blocks:
             return
         if self._mid_system and self.turns and self.turns[-1]["role"] == "user":
             self.turns.append({"role": "system", "content": blocks})
+            self._system_path = message.path
             return
+        self._turn("user", self._reminders(blocks, message.path))
+
+    def _reminders(self, blocks: list[dict[str, Any]], path: str) -> list[dict[str, Any]]:
         for block in blocks:
             block["text"] = f"<system-reminder>\n{block['text']}\n</system-reminder>"
-        self._dropped.add(f"{message.path}.role", "as a reminder in the user's turn")
-        self._turn("user", blocks)
+        self._dropped.add(f"{path}.role", "as a reminder in the user's turn")
+        return blocks
 
     def _turn(self, role: str, blocks: list[dict[str, Any]]) -> None:
         if not blocks:
             return
+        if role == "user" and not self._own and self.turns and self.turns[-1]["role"] == "system":
+            blocks = self._reminders(self.turns.pop()["content"], self._system_path) + blocks
         if self.turns and self.turns[-1]["role"] == role:
             blocks = [*self.turns[-1]["content"], *blocks]
             self.turns.pop()

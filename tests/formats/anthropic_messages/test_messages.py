@@ -49,6 +49,28 @@ def test_later_instructions_stay_as_they_are_where_the_target_takes_them() -> No
     assert dropped == ()
 
 
+@pytest.mark.parametrize(
+    ("later", "roles", "named"),
+    [
+        ([said("assistant", "Yes?"), said("user", "Now.")], ["user", "system", "assistant", "user"], ()),
+        ([said("user", "Now.")], ["user"], ("messages.1.role (as a reminder in the user's turn)",)),
+        (
+            [said("developer", "Now!", path="messages.2"), said("assistant", "Yes?")],
+            ["user", "assistant"],
+            ("messages.2.role (as a reminder in the user's turn)", "messages.1.role (as a reminder in the user's turn)"),
+        ),
+    ],
+)
+def test_nothing_but_an_assistant_follows_instructions_in_mid_conversation(
+    later: list[ir.Message], roles: list[str], named: tuple[str, ...]
+) -> None:
+    written, dropped = render(said("user", "Hi"), said("system", "Hurry.", path="messages.1"), *later, mid_system=True)
+    assert [turn["role"] for turn in written["messages"]] == roles
+    assert dropped == named
+    said_first = [block["text"] for turn in written["messages"][:2] if turn["role"] != "assistant" for block in turn["content"]]
+    assert said_first[:2] in (["Hi", "Hurry."], ["Hi", "<system-reminder>\nHurry.\n</system-reminder>"])
+
+
 def test_instructions_between_a_call_and_its_result_do_not_part_them() -> None:
     written, _ = render(said("user", "Hi"), CALL, said("system", "Hurry."), RESULT)
     assert written["messages"][1:] == [
