@@ -64,8 +64,9 @@ def post_worker_init(worker: Any) -> None:
 
 def worker_exit(server: Any, worker: Any) -> None:
     """Write what is left of the log."""
-    if worker.wsgi is not None:
-        services = worker.wsgi.extensions["omniroute"]
+    app = getattr(worker, "wsgi", None)  # a worker that could not start has none
+    if app is not None:
+        services = app.extensions["omniroute"]
         services.ledger.drain()
         services.database.close()
 

@@ -87,7 +87,7 @@ class Problem:
     `status` is the HTTP status for the client, `kind` the failure class, `message` what happened (the
     upstream's words where it spoke), `remedy` what to do. `type`, `code` and `param` are the upstream's own,
     word for word, or None: then the format chooses the type its SDKs expect for the status.
-    `retry_after` is in seconds.
+    `retry_after` is in seconds. `details` is what Anthropic's SDK reads beside the message (`error.details.error_code`).
     """
 
     status: int
@@ -97,6 +97,7 @@ class Problem:
     type: str | None = None
     code: str | int | None = None
     param: str | None = None
+    details: Mapping[str, Any] | None = None
     request_id: str = ""
     retry_after: float | None = None
     attempts: tuple[AttemptNote, ...] = ()
@@ -123,16 +124,29 @@ class RequestError(OmniRouteError):
     code: str | None = None
     remedy = "Try again; if it stays, look up the request id in the gateway's log."
 
-    def __init__(self, message: str, *, param: str | None = None, remedy: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        remedy: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
-        self.param = param
+        self.param, self.details = param, details
         if remedy is not None:
             self.remedy = remedy
 
     def problem(self) -> Problem:
         return Problem(
-            status=self.status, kind=self.kind, message=self.message, remedy=self.remedy, code=self.code, param=self.param
+            status=self.status,
+            kind=self.kind,
+            message=self.message,
+            remedy=self.remedy,
+            code=self.code,
+            param=self.param,
+            details=self.details,
         )
 
 

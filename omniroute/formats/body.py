@@ -66,6 +66,15 @@ def replace_model(raw: bytes, model: str) -> bytes:
     return raw[:start] + encoded + raw[end:]
 
 
+def rename_model(raw: bytes, sent: str, asked: str) -> bytes:
+    """`raw`, an answer or a first event, with the model's name as the client wrote it, where it says what was sent."""
+    found = re.search(rb'"model"\s*:\s*' + re.escape(orjson.dumps(sent)), raw)
+    if found is None:
+        return raw
+    end = found.end() - len(orjson.dumps(sent))
+    return raw[:end] + orjson.dumps(asked) + raw[found.end() :]
+
+
 def with_stream_usage(raw: bytes, document: dict[str, Any]) -> bytes:
     """`raw` asking for usage at the end of a Chat stream, if it does not already."""
     options = document.get("stream_options")

@@ -9,11 +9,21 @@ steps of about one half. OpenRouter bounds the budget to a share of max_tokens, 
 
 from __future__ import annotations
 
+from omniroute.formats.fields import Fields
 from omniroute.formats.ir import Effort, Reasoning
 
 BUDGETS: dict[Effort, int] = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 32768, "max": 49152}
 LEAST_BUDGET = 1024  # Anthropic: "Must be >=1024 and less than max_tokens" (messages API reference)
 _SHARE = 0.8
+
+
+def read_display(thinking: Fields) -> str | None:
+    """`thinking.display`. Clients ask for kinds that come with new betas; one that is not known here is named as left out."""
+    display = thinking.text("display")
+    if display is None or display in ("summarized", "omitted"):
+        return display
+    thinking.unread.append(thinking.at("display"))
+    return None
 
 
 def budget_for(effort: Effort, max_tokens: int) -> int | None:

@@ -25,6 +25,7 @@ class Told:
     type: str | None = None
     code: str | int | None = None
     param: str | None = None
+    details: Mapping[str, Any] | None = None
     text: str = ""
 
 
@@ -54,12 +55,13 @@ def read_error_document(document: Any, raw: str | None = None) -> Told:
     message = _first_text(inner, "message", "detail", "msg", "error") or _first_text(document, "message", "detail", "msg")
     beside = document.get("type")  # New-API relays put their type beside the error, where Anthropic has the word "error"
     kind = inner.get("type") or inner.get("status") or (beside if beside != "error" else None)
-    code, param = inner.get("code"), inner.get("param")
+    code, param, details = inner.get("code"), inner.get("param"), inner.get("details")
     return Told(
         message=message,
         type=kind if isinstance(kind, str) else None,
         code=code if isinstance(code, str | int) and not isinstance(code, bool) else None,
         param=param if isinstance(param, str) else None,
+        details=details if isinstance(details, Mapping) else None,
         text=_with_message(text, message),
     )
 

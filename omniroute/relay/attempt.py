@@ -32,6 +32,14 @@ def open_attempt(
     return answer
 
 
+def read_whole(answer: Answer, seconds: float) -> bytes:
+    """The body of an answer that is not streamed. Raises StreamCut, StreamStalled, UpstreamNotJson."""
+    try:
+        return answer.read(seconds)
+    except UpstreamNetwork as exc:
+        raise _read_failure(exc) from exc
+
+
 def upstream_id(answer: Answer) -> str | None:
     """The upstream's own id of the request, for its support."""
     return next((value[:200] for name in UPSTREAM_IDS if (value := answer.headers.get(name))), None)
@@ -45,7 +53,7 @@ def run_stream(answer: Answer, stream: Stream, put: Callable[[bytes], None], idl
     """
     data = _first_bytes(answer)
     if data.lstrip(b"\xef\xbb\xbf \r\n")[:1] in (b"{", b"[", b"<"):
-        body = data + answer.read(idle_seconds)
+        body = data + read_whole(answer, idle_seconds)
         require_json(answer.status, answer.headers, body)
         put(stream.whole(body))
         return

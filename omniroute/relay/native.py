@@ -9,9 +9,9 @@ import orjson
 
 from omniroute.errors import Problem, StreamCut, UpstreamEmpty, UpstreamErrorEvent
 from omniroute.formats import FORMATS, Format, sse
-from omniroute.formats.body import replace_model, with_stream_usage
+from omniroute.formats.body import rename_model, replace_model, with_stream_usage
 from omniroute.providers.urls import chat_url
-from omniroute.relay.answers import collect, looks_streamed, read_answer, replay
+from omniroute.relay.answers import collect, looks_streamed, read_answer, replay, shown_model
 from omniroute.relay.ask import Ask
 from omniroute.relay.lane import Facts
 from omniroute.routing.resolve import Target
@@ -35,29 +35,35 @@ class NativeLane:
         return with_stream_usage(raw, self._ask.document) if self._adds_usage else raw
 
     def stream(self) -> NativeStream:
-        return NativeStream(self._format, self._ask.model, withhold_usage=self._adds_usage)
+        return NativeStream(self._format, self._ask.model, self._sent_model(), withhold_usage=self._adds_usage)
 
     def whole(self, status: int, headers: Mapping[str, str], body: bytes) -> tuple[bytes, Facts]:
         facts = Facts()
         if looks_streamed(body):
-            return collect(self._format, self._format, body, facts), facts
+            return collect(self._format, self._format, body, facts, shown_model(self._ask)), facts
         seen = self._format.inspect(read_answer(status, headers, body))
         if seen.error is not None:
             raise UpstreamErrorEvent(seen.error)
         if not seen.content:
             raise UpstreamEmpty("upstream answered without content")
         facts.usage, facts.finish = seen.usage, seen.stop_reason
-        return body, facts
+        sent = self._sent_model()
+        return body if sent is None else rename_model(body, sent, self._ask.model), facts
+
+    def _sent_model(self) -> str | None:
+        """The one edit of the request, to be undone in the answer; None where nobody minds."""
+        return None if shown_model(self._ask) is None else self._target.model
 
 
 class NativeStream:
     """Passes whole events on untouched, and looks into those that tell something.
 
-    `withhold_usage` takes out the chunk that was only asked for here.
+    `withhold_usage` takes out the chunk that was only asked for here; `sent_model` is undone to `model` at the start.
     """
 
-    def __init__(self, format: Format, model: str, *, withhold_usage: bool) -> None:
+    def __init__(self, format: Format, model: str, sent_model: str | None, *, withhold_usage: bool) -> None:
         self._format, self._model, self._withhold = format, model, withhold_usage
+        self._sent_model = sent_model
         self._telltales = format.TELLTALES
         self._decoder = sse.Decoder()
         self._rest = b""
@@ -99,7 +105,8 @@ class NativeStream:
 
     def whole(self, body: bytes) -> bytes:
         self.committed = self.done = True
-        return replay(self._format, self._format, body, self.facts, "", include_usage=not self._withhold)
+        model = None if self._sent_model is None else self._model
+        return replay(self._format, self._format, body, self.facts, model, include_usage=not self._withhold)
 
     def fail(self, problem: Problem) -> bytes:
         return self._format.StreamWriter(self._model, True).fail(problem)
@@ -117,7 +124,10 @@ class NativeStream:
         if not self.committed:
             return b""
         self._held = []
-        return b"".join(out)
+        if self._sent_model is None:
+            return b"".join(out)
+        sent, self._sent_model = self._sent_model, None
+        return rename_model(b"".join(out), sent, self._model)
 
     def _passes(self, event: sse.Event) -> bool:
         """Whether the client gets this event; what it tells goes into `facts`."""

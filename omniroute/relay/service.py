@@ -12,7 +12,7 @@ from omniroute.formats import FORMATS
 from omniroute.http import Answer, Transport
 from omniroute.providers.catalog import Catalog
 from omniroute.relay.ask import Ask, Reply
-from omniroute.relay.attempt import open_attempt, run_stream, upstream_id
+from omniroute.relay.attempt import open_attempt, read_whole, run_stream, upstream_id
 from omniroute.relay.client_line import ClientGone, ClientLine
 from omniroute.relay.consequences import Consequences
 from omniroute.relay.counting import NoCount, can_estimate, counting_lane, estimated
@@ -212,7 +212,7 @@ class Relay:
         answer = None
         try:
             answer = self._open(ask, step, lane, entry, seconds)
-            raw = answer.read(seconds)
+            raw = read_whole(answer, seconds)
             entry.content()
             body, facts = lane.whole(answer.status, answer.headers, raw)
             entry.usage, entry.finish = facts.usage, facts.finish
@@ -264,6 +264,7 @@ class Relay:
             type=told.type if kept else None,
             code=told.code if kept else None,
             param=told.param,
+            details=told.details if kept else None,
             request_id=entry.ask.request_id,
             retry_after=failure.wait,
             attempts=entry.notes(),

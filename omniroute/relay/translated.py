@@ -12,7 +12,7 @@ from omniroute.formats import FORMATS, Format, ir, sse
 from omniroute.providers.traits import traits
 from omniroute.providers.urls import chat_url
 from omniroute.providers.values import Traits
-from omniroute.relay.answers import collect, looks_streamed, note, read_answer, replay
+from omniroute.relay.answers import collect, looks_streamed, note, read_answer, replay, shown_model
 from omniroute.relay.ask import Ask
 from omniroute.relay.lane import Facts
 from omniroute.routing.resolve import Target
@@ -22,7 +22,7 @@ class TranslatedLane:
     """Raises BadRequest for a body that can't be read; UnsupportedField for what can't be carried over."""
 
     def __init__(self, ask: Ask, target: Target) -> None:
-        self._target = target
+        self._target, self._shown = target, shown_model(ask)
         self._client, self._upstream = FORMATS[ask.format], FORMATS[target.provider.format]
         request = self._client.parse_request(ask.document)
         self._include_usage = request.include_usage
@@ -41,25 +41,25 @@ class TranslatedLane:
         return orjson.dumps(self._document)
 
     def stream(self) -> TranslatedStream:
-        return TranslatedStream(self._client, self._upstream, self._include_usage)
+        return TranslatedStream(self._client, self._upstream, self._shown, self._include_usage)
 
     def whole(self, status: int, headers: Mapping[str, str], body: bytes) -> tuple[bytes, Facts]:
         facts = Facts()
         if looks_streamed(body):
-            return collect(self._upstream, self._client, body, facts), facts
+            return collect(self._upstream, self._client, body, facts, self._shown), facts
         events = self._upstream.parse_response(read_answer(status, headers, body))
         note(events, facts)
-        return orjson.dumps(self._client.render_response(events)), facts
+        return orjson.dumps(self._client.render_response(events, model=self._shown)), facts
 
 
 class TranslatedStream:
     """Upstream events through a reader, the internal form, and a writer."""
 
-    def __init__(self, client: Format, upstream: Format, include_usage: bool) -> None:
-        self._client, self._upstream, self._include_usage = client, upstream, include_usage
+    def __init__(self, client: Format, upstream: Format, shown: str | None, include_usage: bool) -> None:
+        self._client, self._upstream, self._shown, self._include_usage = client, upstream, shown, include_usage
         self._decoder = sse.Decoder()
         self._reader = upstream.StreamReader()
-        self._writer = client.StreamWriter("", include_usage)
+        self._writer = client.StreamWriter(shown or "", include_usage)
         self._held: list[bytes] = []
         self.committed = self.done = False
         self.facts = Facts()
@@ -78,7 +78,7 @@ class TranslatedStream:
 
     def whole(self, body: bytes) -> bytes:
         self.committed = self.done = True
-        return replay(self._upstream, self._client, body, self.facts, "", include_usage=self._include_usage)
+        return replay(self._upstream, self._client, body, self.facts, self._shown, include_usage=self._include_usage)
 
     def fail(self, problem: Problem) -> bytes:
         return self._writer.fail(problem)

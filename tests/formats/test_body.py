@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omniroute.errors import BadRequest
-from omniroute.formats.body import read_body, read_model, read_stream, replace_model, with_stream_usage
+from omniroute.formats.body import read_body, read_model, read_stream, rename_model, replace_model, with_stream_usage
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text() | st.sampled_from(["model", '"model":', "}", "{", "\\"]),
@@ -113,3 +113,9 @@ def test_stream_is_a_boolean() -> None:
     ]
     with pytest.raises(BadRequest):
         read_stream({"stream": "true"})
+
+
+def test_the_model_of_an_answer_is_named_as_it_was_asked() -> None:
+    raw = b'{"id":"m","model": "large","content":[{"text":"\\"model\\": \\"large\\""}],"model_note":"large"}'
+    assert rename_model(raw, "large", "up/large") == raw.replace(b'"model": "large"', b'"model": "up/large"', 1)
+    assert rename_model(raw, "other", "up/other") == raw

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from omniroute import __version__
 from omniroute.edge.tiers import TIERS
 from omniroute.manage import ENDPOINTS
 from omniroute.manage.endpoint import Endpoint
@@ -28,6 +29,10 @@ def test_every_route_is_described_and_nothing_else(api: Api, document: dict[str,
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     assert {(method, path) for path, methods in document["paths"].items() for method in methods} == served
+
+
+def test_it_tells_the_version(document: dict[str, Any]) -> None:
+    assert document["info"]["version"] == __version__
 
 
 def test_names_are_given_once(document: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from omniroute.errors import BadCatalog
 from omniroute.providers.auth import AUTH
-from omniroute.providers.catalog import Provider, load
+from omniroute.providers.catalog import Family, Provider, Traits, load
 from omniroute.providers.urls import base_url_problem, chat_url, models_url
 from omniroute.providers.values import FORMATS
 
@@ -43,10 +43,21 @@ name = "Rows"
 kind = "rate_limited"
 statuses = [429]
 """
+FAMILIES = """
+id = "fams"
+name = "Families"
+
+[[families]]
+match = ["big-*"]
+sampling = false
+"""
 
 
-def put(folder: Path, *, data: str = GOOD, wire: str = WIRE, rows: str = ROWS, name: str = "some") -> Path:
-    for kind, file, content in (("data", name, data), ("wire", "wired", wire), ("failures", "rows", rows)):
+def put(
+    folder: Path, *, data: str = GOOD, wire: str = WIRE, rows: str = ROWS, families: str = FAMILIES, name: str = "some"
+) -> Path:
+    files = (("data", name, data), ("wire", "wired", wire), ("failures", "rows", rows), ("families", "fams", families))
+    for kind, file, content in files:
         (folder / kind).mkdir(exist_ok=True)
         (folder / kind / f"{file}.toml").write_text(content, encoding="utf-8")
     return folder
@@ -136,7 +147,7 @@ def test_addresses_of_the_shipped_providers(provider_id: str, chat: str, models:
 
 def test_every_file_tells_source_and_date() -> None:
     folder = Path(load.__code__.co_filename).parent
-    for path in [*folder.glob("data/*.toml"), *folder.glob("wire/*.toml"), *folder.glob("failures/*.toml")]:
+    for path in folder.glob("*/*.toml"):
         head = path.read_text(encoding="utf-8").partition("\n\n")[0]
         assert "read 2026-" in head, path.name
 
@@ -189,7 +200,9 @@ def test_the_catalogue_can_not_be_changed() -> None:
 
 def test_a_good_folder(tmp_path: Path) -> None:
     data = GOOD.replace('auth = "bearer"', 'auth = "bearer"\nwire = "wired"\nfailures = ["rows"]\nprefix = "so"\naliases = ["s"]')
-    data += "context_window = 1_000\ninput_price = 0.10\n\n[custom_headers]\nX-Title = 'OmniRoute'\n"
+    data = data.replace('prefix = "so"', 'prefix = "so"\nfamilies = ["fams"]\nmid_system = true')
+    data += "context_window = 1_000\ninput_price = 0.10\nmax_output = 10\nthinking = 'budget'\n"
+    data += "\n[custom_headers]\nX-Title = 'OmniRoute'\n"
     data += "\n[[fields]]\nname = 'region'\nlabel = 'Region'\n"
     one = load(put(tmp_path, data=data)).get("some")
     assert one is not None
@@ -198,6 +211,10 @@ def test_a_good_folder(tmp_path: Path) -> None:
     assert (one.prefix, one.aliases) == ("so", ("s",))
     assert one.custom_headers == (("X-Title", "OmniRoute"),)
     assert one.models[0].input_price == Decimal("0.10")
+    assert one.models[0].traits == Traits(max_output=10, thinking="budget")
+    assert one.models[0].max_output == 10
+    assert one.traits == Traits(mid_system=True)
+    assert one.families == (Family(("big-*",), Traits(sampling=False)),)
     assert one.fields[0].name == "region"
     assert one.key_field is not None
     assert (one.key_field.name, one.key_field.label, one.key_required) == ("api_key", "API key", True)
@@ -253,6 +270,15 @@ def test_a_key_may_be_optional(tmp_path: Path) -> None:
             ('id = "m"', 'id = "m"\nmodalities = ["smell"]'),
             "models[0].modalities[0] must be one of audio, file, image, text, video",
         ),
+        (('id = "m"', 'id = "m"\nthinking = "deep"'), "models[0].thinking must be one of adaptive, budget, not 'deep'"),
+        (('id = "m"', 'id = "m"\nsampling = "no"'), "models[0].sampling must be true or false, not 'no'"),
+        (('id = "m"', 'id = "m"\nlongest_user = 0'), "models[0].longest_user must be a whole number above 0, not 0"),
+        (
+            ('auth = "bearer"', 'auth = "bearer"\nmax_tokens_name = "max"'),
+            "max_tokens_name must be one of max_completion_tokens, max_tokens, not 'max'",
+        ),
+        (('auth = "bearer"', 'auth = "bearer"\ncache_mark = true'), "cache_mark is not known (did you mean 'cache_marks'?)"),
+        (('auth = "bearer"', 'auth = "bearer"\nfamilies = ["fam"]'), "families[0] must be one of fams, not 'fam'"),
         (('id = "m"', 'id = "m"\nprice = 1'), "data/some.toml: models[0].price is not known"),
         (('name = "M"', 'name = "M"\n[[models]]\nid = "m"\nname = "M2"'), "data/some.toml: models[1] repeats 'm'"),
         (("[[models]]", "[models]"), "models must be a list of tables"),
@@ -311,6 +337,29 @@ def test_a_bad_failure_file(tmp_path: Path, change: tuple[str, str], message: st
     with pytest.raises(BadCatalog) as caught:
         load(put(tmp_path, rows=ROWS.replace(*change)))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('match = ["big-*"]\n', ""), "families/fams.toml: families[0].match is missing"),
+        (('match = ["big-*"]', "match = []"), "families[0].match: the family covers nothing"),
+        (('match = ["big-*"]', 'match = ["Big-*"]'), "families[0].match[0] must be in lower case"),
+        (('match = ["big-*"]', 'match = ["big-*", "big-*"]'), "families[0].match[1] repeats 'big-*'"),
+        (('match = ["big-*"]', 'match = "big-*"'), "families[0].match must be a list, not 'big-*'"),
+        (("sampling = false", ""), "families[0].match: the family says nothing"),
+        (("sampling = false", "sample = false"), "families[0].sample is not known (did you mean 'sampling'?)"),
+        (("sampling = false", "sampling = 0"), "families[0].sampling must be true or false, not 0"),
+        (('name = "Families"\n', ""), "families/fams.toml: name is missing"),
+        (('id = "fams"', 'id = "other"'), "families/fams.toml: id must be 'fams', like the file"),
+    ],
+)
+def test_a_bad_family_file(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    assert change[0] in FAMILIES
+    with pytest.raises(BadCatalog) as caught:
+        load(put(tmp_path, families=FAMILIES.replace(*change)))
+    assert message in str(caught.value)
+    assert "families/fams.toml" in str(caught.value)
 
 
 def test_a_name_has_one_owner(tmp_path: Path) -> None:

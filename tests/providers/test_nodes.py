@@ -76,6 +76,7 @@ def test_as_provider(one: Node, format: str, auth: str, wire: str | None, chat: 
     assert count_tokens_url(provider) == (f"https://relay.example{count}" if count else None)
     assert provider.chat_path == default_chat_path(one.type, one.compat_mode, one.api_type) == chat
     assert provider.failures == CATALOG.failure_sets["new_api"]
+    assert provider.families == CATALOG.family_sets["claude"] + CATALOG.family_sets["gpt"]
     assert provider.cc is (wire is not None)
     assert provider.key_required is provider.cc
     assert provider.key_field is not None
@@ -92,6 +93,7 @@ def test_what_was_entered_is_used() -> None:
     assert provider.custom_headers == (("X-A", "1"), ("x-app", None))
 
 
-def test_a_plain_node_needs_no_failure_rows() -> None:
+def test_a_plain_node_needs_no_failure_rows_and_no_families() -> None:
     bare = Catalog(CATALOG.providers, CATALOG.wires)
-    assert as_provider(node("openai-compatible"), bare).failures == ()
+    plain = as_provider(node("openai-compatible"), bare)
+    assert (plain.failures, plain.families) == ((), ())

@@ -41,7 +41,7 @@ def test_streams_end_with_an_error_event_and_a_row(tmp_path: Path, upstream: Ups
         here.server.process.terminate()
         for way, client in clients:
             with client:
-                rest = client.read_until(b"0\r\n\r\n")
+                rest = client.read_until(b"\r\n0\r\n\r\n")
             assert b'"class":"draining"' in rest and (way.chat or b"event: error" in rest)
             assert b"[DONE]" not in rest and b"message_stop" not in rest
         assert here.server.process.wait(20) == 0

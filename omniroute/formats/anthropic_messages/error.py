@@ -27,11 +27,13 @@ _TYPES = {
 
 
 def render_error(problem: Problem) -> dict[str, Any]:
-    """The upstream's type word for word where it gave one; its code and param beside it."""
+    """The upstream's type word for word where it gave one; its code, param and details beside it."""
     kind = problem.type or _TYPES.get(problem.status, "api_error" if problem.status >= 500 else "invalid_request_error")
     error: dict[str, Any] = {"type": kind, "message": message_of(problem)}
     if problem.code is not None:
         error["code"] = problem.code
     if problem.param is not None:
         error["param"] = problem.param
+    if problem.details is not None:
+        error["details"] = dict(problem.details)
     return {"type": "error", "error": error, "request_id": problem.request_id, "omniroute": problem.beside()}

@@ -11,11 +11,11 @@ from typing import Any, cast
 
 import orjson
 
-from omniroute.errors import BadRequest
+from omniroute.errors import BadRequest, UnsupportedField
 from omniroute.formats import ir
 from omniroute.formats.anthropic_messages.usage import NAME
 from omniroute.formats.fields import Fields, missing, wrong
-from omniroute.formats.reasoning import unseal
+from omniroute.formats.reasoning import read_display, unseal
 
 _ROLES = ("user", "assistant", "system")
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
@@ -26,6 +26,13 @@ _ONLY = {"tool_use": "assistant", "thinking": "assistant", "redacted_thinking": 
 def parse_request(document: dict[str, Any]) -> ir.Request:
     """Read a body. Raises BadRequest, naming the field ("messages.0.content")."""
     body = Fields(document)
+    if body.get("thread") is not None:
+        raise UnsupportedField(
+            "'thread' needs an upstream that keeps conversations; this model's does not.",
+            param="thread",
+            remedy="Send the whole conversation with each request.",
+            details={"error_code": "thread_unsupported_request"},  # anthropic 2.12 then does so by itself
+        )
     called = {"stop": "stop_sequences", "reasoning": "thinking", "response_format": "output_config.format"}
     called |= {"user": "metadata.user_id", "cache": "cache_control"}
     user, metadata = _metadata(body)
@@ -248,7 +255,7 @@ def _reasoning(body: Fields, effort: ir.Effort | None, called: dict[str, str]) -
     if mode is None:
         raise missing(thinking.at("type"))
     budget = thinking.integer("budget_tokens", least=0)
-    display = thinking.choice("display", ("summarized", "omitted"))
+    display = read_display(thinking)
     thinking.done()
     return ir.ReasoningAsk(cast(Any, mode), effort, budget, None if display is None else display == "omitted")
 

@@ -17,6 +17,7 @@ from omniroute.formats import ir
 from omniroute.formats.fields import Fields, missing, wrong
 from omniroute.formats.media import read_url
 from omniroute.formats.openai_chat.details import NAME, read_details
+from omniroute.formats.reasoning import read_display
 
 _ROLES = ("system", "developer", "user", "assistant", "tool")
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -309,7 +310,7 @@ def _reasoning(body: Fields, called: dict[str, str]) -> ir.ReasoningAsk | None:
         called["reasoning"] = "thinking"
         mode = thinking.choice("type", ("enabled", "adaptive", "disabled"))
         budget = thinking.integer("budget_tokens", least=0)
-        display = thinking.choice("display", ("summarized", "omitted"))
+        display = read_display(thinking)
         exclude = None if display is None else display == "omitted"
         thinking.done()
     elif router is not None:
