@@ -78,8 +78,8 @@ def started(folder: Path, **settings: str) -> Iterator[Gateway]:
 
 def set_up(page: Page, here: Gateway) -> None:
     """Open the link from the console, choose the password, and stand on the home page."""
-    links = set(re.findall(r"http://\S+/setup\?token=\S+", here.output()))
-    assert len(links) == 1, f"not one setup link on the console:\n{here.output()}"
+    links = until(lambda: re.findall(r"http://\S+/setup\?token=\S+", here.output()), 10, lambda: f"a setup link: {here.output()}")
+    assert len(links) == 1, f"more than one setup link on the console:\n{here.output()}"
     page.goto(links.pop())
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("Password again").fill(PASSWORD)

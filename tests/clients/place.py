@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from tests.gateway import Gateway
 from tests.upstream.client import Upstream, until
+
+T = TypeVar("T")
 
 SETTINGS = {"REQUIRE_API_KEY": "true", "ENABLE_CC_COMPATIBLE_PROVIDER": "true", "MAX_BODY_MB": "33"}
 MODEL = "scripted-large"
@@ -74,3 +80,9 @@ class Place:
             return str(listed[0]["testStatus"])
 
         until(lambda: status() == "error", 10.0, lambda: f"the Test of {target.model}; its status is {status()}")
+
+
+def in_a_loop_of_its_own(work: Coroutine[Any, Any, T]) -> T:
+    """Run async code to its end. In a thread, because the browser tests leave a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()

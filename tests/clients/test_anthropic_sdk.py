@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from anthropic.types import Message
 from pydantic import BaseModel
 
-from tests.clients.place import UPSTREAM_KEY, Place, Target
+from tests.clients.place import UPSTREAM_KEY, Place, Target, in_a_loop_of_its_own
 from tests.clients.samples import PNG, PNG_BYTES
 from tests.upstream.answer import CACHE_READ, CACHE_WRITE, INPUT, OUTPUT, PROMPT
 from tests.upstream.script import SIGNATURE, TEXT, THOUGHT, UNICODE
@@ -319,7 +318,7 @@ def test_async(place: Place, target: Target) -> None:
             async with client.messages.stream(**given(target)) as stream:
                 return whole, await stream.get_final_message()
 
-    whole, final = asyncio.run(talk())
+    whole, final = in_a_loop_of_its_own(talk())
     assert essence(whole) == essence(final)
 
 

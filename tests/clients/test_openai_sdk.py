@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel
 
-from tests.clients.place import UPSTREAM_KEY, Place, Target
+from tests.clients.place import UPSTREAM_KEY, Place, Target, in_a_loop_of_its_own
 from tests.clients.samples import PNG, PNG_BYTES
 from tests.upstream.answer import CACHE_READ, OUTPUT, PROMPT
 from tests.upstream.script import SIGNATURE, TEXT, THOUGHT, UNICODE
@@ -287,7 +286,7 @@ def test_async(place: Place, target: Target) -> None:
             pieces = [choice.delta.content or "" async for chunk in stream for choice in chunk.choices]
             return whole.choices[0].message.content, "".join(pieces)
 
-    assert asyncio.run(talk()) == (TEXT, TEXT)
+    assert in_a_loop_of_its_own(talk()) == (TEXT, TEXT)
 
 
 def test_the_request_id_is_the_one_in_the_log(client: openai.OpenAI, place: Place, target: Target) -> None:
