@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from flask import Request, Response, g
 from werkzeug.wrappers import Response as AnyResponse
+from werkzeug.wsgi import ClosingIterator
 
 from omniroute.edge import current
 from omniroute.errors import Problem
@@ -20,11 +21,14 @@ READS = {"/v1/messages": "anthropic_messages"}
 
 def respond(reply: Reply) -> Response:
     """`close` runs when the server is done with the response, also when the client has left it unread."""
-    response = Response(reply.body, reply.status, direct_passthrough=not isinstance(reply.body, bytes))
+    if isinstance(reply.body, bytes):
+        response = Response(reply.body, reply.status)
+        response.call_on_close(reply.close)
+    else:  # passed through as it is, a body is closed by the server, and the response is not
+        body = ClosingIterator(reply.body, reply.close)
+        response = Response(body, reply.status, direct_passthrough=True)
     for name, value in reply.headers.items():
         response.headers[name] = value
-    if reply.closers:
-        response.call_on_close(reply.close)
     return response
 
 

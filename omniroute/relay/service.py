@@ -165,12 +165,6 @@ class Relay:
             if answer is not None:
                 answer.close()
 
-    def _end_broken(self, failure: Failure, stream: Stream, entry: Entry, put: Put) -> None:
-        """The client has part of an answer: it gets a well-formed error, never a clean end."""
-        problem = self._problem(failure, entry)
-        entry.settle(200, failure.kind, problem.message, problem.remedy)
-        put(stream.fail(problem))
-
     # Whole ------------------------------------------------------------------------------------------
 
     def _whole(self, ask: Ask, steps: Plan, entry: Entry, line: ClientLine) -> Reply:
