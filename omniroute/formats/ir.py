@@ -109,12 +109,17 @@ class Reasoning(Part):
 
 @dataclass(frozen=True, slots=True)
 class ToolCall(Part):
-    """`arguments` is the raw JSON text, word for word; for a `custom` tool it is free text."""
+    """`arguments` is the raw JSON text, word for word; for a `custom` tool it is free text.
+
+    `signature` is opaque, as that of `Reasoning` is: Gemini signs its calls and refuses them without it.
+    """
 
     id: str
     name: str
     arguments: str
     custom: bool = False
+    signature: str | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +231,8 @@ class Target:
     """
 
     reasoning: bool | None = None  # False: any reasoning field is a 400 there
-    thinking: Literal["budget", "adaptive"] | None = None  # Messages: the one form it takes; None: both
+    # The one form it takes. Messages: "budget" or "adaptive", None is both. Gemini: "budget" or "level", None is by its name
+    thinking: Literal["budget", "adaptive", "level"] | None = None
     sampling: bool = True  # False: temperature, top_p and top_k are a 400 there
     mid_system: bool = False  # Messages: takes role "system" after the start
     cache_marks: bool = False  # Chat: takes cache_control on parts
@@ -240,6 +246,7 @@ class Request:
     """`max_tokens` None means that the caller named no limit; `default_max_tokens` is then used where one is needed.
 
     `unknown` holds top-level fields that the ir has no place for, `unread` the paths of such members further down.
+    `own` holds those that say something to the request's own format alone: elsewhere nothing is lost without them.
     `called` maps a field of this class to the client's own name for it, where that differs.
     """
 
@@ -261,6 +268,7 @@ class Request:
     cache: CacheMark | None = None
     unknown: Mapping[str, Any] = field(default_factory=dict)
     unread: tuple[str, ...] = field(default=(), compare=False)
+    own: Mapping[str, Any] = field(default_factory=dict, compare=False)
     origin: str = field(default="", compare=False)
     called: Mapping[str, str] = field(default_factory=dict, compare=False)
     default_max_tokens: int | None = field(default=None, compare=False)
@@ -321,7 +329,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class PartStarted:
-    """`id`, `name` and `custom` belong to a tool call, `data` and `origin` to sealed reasoning, `opaque` to an opaque part."""
+    """`id`, `name`, `custom` and `signature` belong to a tool call, `data` to sealed reasoning, `opaque` to an opaque part.
+
+    `origin` is the format that gave the signature or the data.
+    """
 
     index: int
     kind: PartKind
@@ -331,6 +342,7 @@ class PartStarted:
     data: str | None = None
     origin: str | None = None
     opaque: Opaque | None = None
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

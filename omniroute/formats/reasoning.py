@@ -10,7 +10,7 @@ steps of about one half. OpenRouter bounds the budget to a share of max_tokens, 
 from __future__ import annotations
 
 from omniroute.formats.fields import Fields
-from omniroute.formats.ir import Effort, Reasoning
+from omniroute.formats.ir import Effort, Reasoning, ReasoningAsk
 
 BUDGETS: dict[Effort, int] = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 32768, "max": 49152}
 LEAST_BUDGET = 1024  # Anthropic: "Must be >=1024 and less than max_tokens" (messages API reference)
@@ -48,6 +48,16 @@ def effort_for(budget: int) -> Effort:
     return min(common, key=lambda effort: abs(BUDGETS[effort] - budget))
 
 
+def effort_asked(ask: ReasoningAsk) -> tuple[Effort | None, str]:
+    """For an upstream that knows efforts only: the effort to name, or None; and what to say of it if it is not what was asked."""
+    if ask.effort is None and ask.budget is not None and ask.mode != "disabled":
+        effort = effort_for(ask.budget)
+        return effort, f"as effort {effort}"
+    if ask.effort is not None and not (ask.mode == "disabled" and ask.effort != "none"):
+        return ask.effort, ""
+    return None, "left to the model"
+
+
 # Opaque blobs in a foreign place ----------------------------------------------------------
 #
 # A Messages client has one place for reasoning that it returns untouched: the signature of a thinking block. A blob of
@@ -61,6 +71,20 @@ def seal(part: Reasoning) -> str:
     if part.signature is not None:
         return f"{_MARK}signature:{part.origin or ''}:{part.signature}"
     return "" if part.data is None else f"{_MARK}data:{part.origin or ''}:{part.data}"
+
+
+def seal_call(signature: str, origin: str | None) -> str:
+    """The signature of a tool call, for the place of reasoning that stands right before the call."""
+    return f"{_MARK}call:{origin or ''}:{signature}"
+
+
+def unseal_call(text: str) -> tuple[str, str | None] | None:
+    """(signature, origin) from what `seal_call` made; None for anything else."""
+    kind = f"{_MARK}call:"
+    if not text.startswith(kind):
+        return None
+    origin, _, signature = text[len(kind) :].partition(":")
+    return signature, origin or None
 
 
 def unseal(text: str, signature: str) -> Reasoning | None:

@@ -16,7 +16,8 @@ from omniroute.formats import ir
 from omniroute.formats.answer import Answer, finishing, gather, unfold
 from omniroute.formats.anthropic_messages.parse import read_citation
 from omniroute.formats.anthropic_messages.usage import NAME, read_stop_reason, read_usage, write_usage
-from omniroute.formats.reasoning import seal
+from omniroute.formats.arguments import object_of
+from omniroute.formats.reasoning import seal, seal_call
 
 
 def parse_response(document: dict[str, Any]) -> list[ir.Event]:
@@ -49,15 +50,17 @@ def parse_response(document: dict[str, Any]) -> list[ir.Event]:
     )
 
 
-def render_response(events: Iterable[ir.Event], *, model: str | None = None) -> dict[str, Any]:
-    """Events as a whole answer. `model` is the name to show, if not the upstream's."""
+def render_response(
+    events: Iterable[ir.Event], *, model: str | None = None, asked: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Events as a whole answer. `model` is the name to show, if not the upstream's; `asked` is not needed here."""
     answer = gather(events)
     document: dict[str, Any] = {
         "id": answer.id or new_id(),
         "type": "message",
         "role": "assistant",
         "model": model or answer.model,
-        "content": [block for part in answer.parts if (block := write_block(part)) is not None],
+        "content": [block for part in answer.parts for block in (*signing_block(part), write_block(part)) if block is not None],
         "stop_reason": answer.stop_reason or "end_turn",
         "stop_sequence": answer.stop_sequence,
         "usage": write_usage(answer.usage),
@@ -107,10 +110,17 @@ def write_block(part: ir.AnyPart) -> dict[str, Any] | None:
         case ir.Reasoning():
             return {"type": "thinking", "thinking": part.text, "signature": write_signature(part)}
         case ir.ToolCall():
-            return {"type": "tool_use", "id": part.id, "name": part.name, "input": _input(part)}
+            return {"type": "tool_use", "id": part.id, "name": part.name, "input": object_of(part)}
         case ir.Opaque() if part.origin == NAME:
             return dict(part.document)
     return None
+
+
+def signing_block(part: ir.AnyPart | ir.PartStarted) -> list[dict[str, Any]]:
+    """A signature on a tool call has no place in Messages: it goes sealed in a thinking block right before the call."""
+    if not isinstance(part, ir.ToolCall | ir.PartStarted) or part.signature is None:
+        return []
+    return [{"type": "thinking", "thinking": "", "signature": seal_call(part.signature, part.origin)}]
 
 
 def write_signature(part: ir.Reasoning) -> str:
@@ -132,14 +142,3 @@ def new_id(kind: str = "msg") -> str:
 def text_in(block: Mapping[str, Any], name: str) -> str:
     value = block.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _input(part: ir.ToolCall) -> dict[str, Any]:
-    """The arguments as the object that Messages needs; what is none stands in one under a name of its own."""
-    if part.custom:
-        return {"input": part.arguments}
-    try:
-        given = orjson.loads(part.arguments)
-    except orjson.JSONDecodeError:
-        return {"arguments": part.arguments}
-    return given if isinstance(given, dict) else {"arguments": given}

@@ -5,6 +5,7 @@ Source: https://platform.claude.com/docs/en/build-with-claude/streaming and anth
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -18,6 +19,7 @@ from omniroute.formats.anthropic_messages.response import (
     new_id,
     read_details,
     read_input,
+    signing_block,
     text_in,
     write_signature,
 )
@@ -177,7 +179,7 @@ class StreamWriter:
     stands in message_delta, whose counts are the ones that clients keep.
     """
 
-    def __init__(self, model: str, include_usage: bool = True) -> None:
+    def __init__(self, model: str, include_usage: bool = True, asked: Mapping[str, Any] | None = None) -> None:
         self._model = model
         self._started = ir.Started()
         self._begun = False
@@ -261,6 +263,7 @@ class StreamWriter:
         block, rest = _opening(event)
         if block is None:
             return b""
+        signed = b"".join(self._signing(each["signature"]) for each in signing_block(event))
         self._open, self._signature = event, None
         self._index += 1
         index = b"%d" % self._index
@@ -268,7 +271,13 @@ class StreamWriter:
         self._text_head = delta + b',"delta":{"type":"text_delta","text":'
         start = {"type": "content_block_start", "index": self._index, "content_block": block}
         more = self._delta({"type": "input_json_delta", "partial_json": rest}) if rest else b""
-        return self._message_start() + _encode(start) + more
+        return signed + self._message_start() + _encode(start) + more
+
+    def _signing(self, signature: str) -> bytes:
+        """A whole thinking block with nothing but a signature."""
+        sealed = ir.PartStarted(0, "reasoning")
+        opened = self._part_started(sealed)
+        return opened + self._delta({"type": "signature_delta", "signature": signature}) + self._part_stopped()
 
     def _part_stopped(self) -> bytes:
         if self._open is None:

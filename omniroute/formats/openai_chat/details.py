@@ -4,6 +4,9 @@
 types are OpenRouter's (https://openrouter.ai/docs/use-cases/reasoning-tokens; both read 2026-11-22). OpenAI has neither.
 An entry is written whole, once its part is closed, and only for reasoning that carries a signature or sealed data: that is
 what a client has to send back. The text stands in it a second time, because a signature without its text is worth nothing.
+
+A signature of Gemini's on a tool call is in `extra_content.google.thought_signature` of the call, as Google's own
+OpenAI-compatible endpoint has it (https://ai.google.dev/gemini-api/docs/thought-signatures, read 2026-11-27).
 """
 
 from __future__ import annotations
@@ -72,6 +75,21 @@ def write_details(part: ir.Reasoning, first: int) -> list[dict[str, Any]]:
     if part.data is not None:
         entries.append({"type": "reasoning.encrypted", "data": part.data})
     return [{**entry, "format": tag, "index": first + number} for number, entry in enumerate(entries)]
+
+
+def read_signature(call: Mapping[str, Any]) -> dict[str, Any]:
+    """The two members of the ir's tool call that Google's `extra_content` decides."""
+    signature: Any = call
+    for name in ("extra_content", "google", "thought_signature"):
+        signature = signature.get(name) if isinstance(signature, Mapping) else None
+    return {"signature": signature, "origin": "gemini"} if isinstance(signature, str) and signature else {}
+
+
+def write_signature(call: ir.ToolCall | ir.PartStarted) -> dict[str, Any]:
+    """The member that stands beside `function`; nothing for a call without a signature of Gemini's."""
+    if call.signature is None or call.origin != "gemini":
+        return {}
+    return {"extra_content": {"google": {"thought_signature": call.signature}}}
 
 
 def _joinable(earlier: ir.Reasoning, later: ir.Reasoning) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from omniroute.errors import UnsupportedField
@@ -99,7 +100,7 @@ class _Messages:
                 case ir.Reasoning():
                     reasoning.append(part)
                 case ir.ToolCall():
-                    calls.append(write_tool_call(part))
+                    calls.append(self._tool_call(part))
                 case ir.Refusal():
                     refusals.append(part.text)
                 case ir.Opaque() if part.origin != NAME:
@@ -115,6 +116,13 @@ class _Messages:
         if calls:
             written["tool_calls"] = calls
         self._write(message, written)
+
+    def _tool_call(self, part: ir.ToolCall) -> dict[str, Any]:
+        """With its signature only for an upstream that is known to take more than OpenAI does."""
+        if part.signature is not None and not self._reasoning:
+            self._dropped.add(f"{part.path}.extra_content")
+            part = replace(part, signature=None)
+        return write_tool_call(part)
 
     def _replayed(self, reasoning: list[ir.Reasoning]) -> dict[str, Any]:
         """Earlier reasoning, for upstreams that want it back; whole or not at all."""

@@ -16,11 +16,11 @@ from omniroute.errors import BadRequest, UnsupportedField
 from omniroute.formats import ir
 from omniroute.formats.fields import Fields, missing, wrong
 from omniroute.formats.media import read_url
-from omniroute.formats.openai_chat.details import NAME, read_details
+from omniroute.formats.openai_chat.details import NAME, read_details, read_signature
+from omniroute.formats.openai_terms import EFFORTS, read_user
 from omniroute.formats.reasoning import read_display
 
 _ROLES = ("system", "developer", "user", "assistant", "tool")
-_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
 def parse_request(document: dict[str, Any]) -> ir.Request:
@@ -43,7 +43,7 @@ def parse_request(document: dict[str, Any]) -> ir.Request:
         response_format=_response_format(body),
         reasoning=_reasoning(body, called),
         metadata=body.mapping("metadata"),
-        user=_user(body, called),
+        user=read_user(body, called),
         service_tier=body.text("service_tier"),
         stream=body.flag("stream") or False,
         include_usage=_include_usage(body),
@@ -111,7 +111,12 @@ def _tool_calls(entry: Fields, calls: set[str]) -> tuple[ir.ToolCall, ...]:
         if not isinstance(arguments, str | None):
             raise wrong(inner.at("arguments"), "a text", arguments)
         made = ir.ToolCall(
-            call.needed_text("id"), inner.needed_text("name"), arguments or "", custom=kind == "custom", path=call.path
+            call.needed_text("id"),
+            inner.needed_text("name"),
+            arguments or "",
+            custom=kind == "custom",
+            path=call.path,
+            **_signature(call),
         )
         if any(made.id == other.id for other in found):
             raise BadRequest(f"'{call.at('id')}' repeats the id of another call of this message.", param=call.at("id"))
@@ -121,6 +126,14 @@ def _tool_calls(entry: Fields, calls: set[str]) -> tuple[ir.ToolCall, ...]:
         found.append(made)
     calls.update(call.id for call in found)
     return tuple(found)
+
+
+def _signature(call: Fields) -> dict[str, Any]:
+    """Only what is no signature of Google's in `extra_content` is left over."""
+    signed = read_signature(call.document)
+    if signed:
+        call.get("extra_content")
+    return signed
 
 
 def _tool_result(entry: Fields, calls: set[str]) -> ir.ToolResult:
@@ -302,7 +315,7 @@ def _response_format(body: Fields) -> ir.ResponseFormat | None:
 
 def _reasoning(body: Fields, called: dict[str, str]) -> ir.ReasoningAsk | None:
     """`reasoning_effort`; or `thinking` as Anthropic has it; or `reasoning` as OpenRouter has it."""
-    effort = cast(ir.Effort | None, body.choice("reasoning_effort", _EFFORTS))
+    effort = cast(ir.Effort | None, body.choice("reasoning_effort", EFFORTS))
     mode: Any = "disabled" if effort == "none" else None
     budget, exclude = None, None
     thinking, router = body.inner("thinking"), body.inner("reasoning")
@@ -315,7 +328,7 @@ def _reasoning(body: Fields, called: dict[str, str]) -> ir.ReasoningAsk | None:
         thinking.done()
     elif router is not None:
         called["reasoning"] = "reasoning"
-        effort = cast(ir.Effort | None, router.choice("effort", _EFFORTS)) or effort
+        effort = cast(ir.Effort | None, router.choice("effort", EFFORTS)) or effort
         budget, exclude, enabled = router.integer("max_tokens", least=0), router.flag("exclude"), router.flag("enabled")
         if enabled is False or effort == "none":
             mode = "disabled"
@@ -325,14 +338,6 @@ def _reasoning(body: Fields, called: dict[str, str]) -> ir.ReasoningAsk | None:
     if mode is None and effort is None and budget is None and exclude is None:
         return None
     return ir.ReasoningAsk(mode, effort, budget, exclude)
-
-
-def _user(body: Fields, called: dict[str, str]) -> str | None:
-    """`safety_identifier` is OpenAI's newer name for the same thing."""
-    user, newer = body.text("user"), body.text("safety_identifier")
-    if user is None and newer is not None:
-        called["user"] = "safety_identifier"
-    return newer if user is None else user
 
 
 def _include_usage(body: Fields) -> bool:

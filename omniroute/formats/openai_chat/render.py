@@ -7,14 +7,15 @@ OpenAI itself refuses what other Chat upstreams take, `request.target` decides: 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from omniroute.errors import UnsupportedField
 from omniroute.formats import ir
 from omniroute.formats.openai_chat.details import NAME
 from omniroute.formats.openai_chat.messages import cache_control, write_messages
-from omniroute.formats.reasoning import effort_for
+from omniroute.formats.openai_terms import strict_enough, tier_for
+from omniroute.formats.reasoning import effort_asked
 from omniroute.formats.wording import Dropped
 
 _MOST_STOPS = 4
@@ -45,6 +46,10 @@ def _tools(request: ir.Request, body: dict[str, Any], dropped: Dropped) -> None:
     if written:
         body["tools"] = written
     choice = request.tool_choice
+    known = {entry.name for entry in request.tools if isinstance(entry, ir.Tool) or entry.origin == NAME}
+    if choice is not None and choice.mode == "named" and request.origin != NAME and choice.name not in known:
+        message = "'tool_choice' asks for a tool that is not among those this upstream knows."
+        raise UnsupportedField(message, param=request.name_of("tool_choice"))
     if choice is not None and not written:
         if choice.mode in ("required", "named"):
             message = "'tool_choice' asks for a tool, but there is none that this upstream knows."
@@ -140,16 +145,15 @@ def _reasoning(request: ir.Request, body: dict[str, Any], dropped: Dropped) -> N
     if request.origin == NAME:
         body |= _own_reasoning(ask, name)
         return
-    effort = ask.effort
-    if effort is None and ask.budget is not None and ask.mode != "disabled":
-        effort = effort_for(ask.budget)
-        dropped.add(name, f"as effort {effort}")
-    if effort is not None and not (ask.mode == "disabled" and effort != "none"):
+    effort, remark = effort_asked(ask)
+    if effort is not None:
         body["reasoning_effort"] = effort
-    else:
-        dropped.add(name, "left to the model")
-    if ask.exclude is not None:
-        dropped.add(f"{name}.exclude" if name == "reasoning" else f"{name}.display")
+    if remark:
+        dropped.add(name, remark)
+    if ask.exclude is not None and name != "reasoning":
+        dropped.add(f"{name}.display")
+    elif ask.exclude:
+        dropped.add(f"{name}.exclude")
 
 
 def _own_reasoning(ask: ir.ReasoningAsk, name: str) -> dict[str, Any]:
@@ -179,28 +183,10 @@ def _response_format(request: ir.Request, body: dict[str, Any]) -> None:
         inner["schema"] = wanted.schema
     strict = wanted.strict
     if strict is None and request.origin != NAME and wanted.schema is not None:
-        strict = _strict_enough(wanted.schema) or None  # other formats always enforce; OpenAI only with strict
+        strict = strict_enough(wanted.schema) or None  # other formats always enforce; OpenAI only with strict
     if strict is not None:
         inner["strict"] = strict
     body["response_format"] = {"type": "json_schema", "json_schema": inner}
-
-
-def _strict_enough(schema: Any) -> bool:
-    """Whether OpenAI takes a schema as strict: objects are closed and need all their properties.
-
-    Source: https://platform.openai.com/docs/guides/structured-outputs (read 2026-11-22).
-    """
-    if isinstance(schema, list):
-        return all(_strict_enough(item) for item in schema)
-    if not isinstance(schema, Mapping):
-        return True
-    properties = schema.get("properties")
-    if schema.get("type") == "object" or isinstance(properties, Mapping):
-        names = set(properties) if isinstance(properties, Mapping) else set()
-        needed = schema.get("required")
-        if schema.get("additionalProperties") is not False or names != set(needed if isinstance(needed, list) else ()):
-            return False
-    return all(_strict_enough(value) for value in schema.values())
 
 
 def _caller(request: ir.Request, body: dict[str, Any], dropped: Dropped) -> None:
@@ -218,10 +204,8 @@ def _caller(request: ir.Request, body: dict[str, Any], dropped: Dropped) -> None
             for name in request.metadata:
                 dropped.add(f"{request.name_of('metadata')}.{name}")
     if request.service_tier is not None:
-        tier = request.service_tier
-        if request.origin != NAME:
-            tier = {"auto": "auto", "standard_only": "default"}.get(tier, "")
-        if tier:
+        tier = request.service_tier if request.origin == NAME else tier_for(request.service_tier)
+        if tier is not None:
             body["service_tier"] = tier
         else:
             dropped.add(request.name_of("service_tier"))

@@ -16,7 +16,7 @@ from omniroute.errors import UpstreamEmpty, UpstreamErrorEvent, UpstreamNotJson
 from omniroute.formats import ir
 from omniroute.formats.answer import Answer, finishing, gather, unfold
 from omniroute.formats.counts import whole_number
-from omniroute.formats.openai_chat.details import NAME, read_details, write_details
+from omniroute.formats.openai_chat.details import NAME, read_details, read_signature, write_details, write_signature
 from omniroute.formats.openai_chat.usage import FINISH_REASONS, read_stop_reason, read_usage, write_usage
 
 
@@ -52,8 +52,10 @@ def parse_response(document: dict[str, Any]) -> list[ir.Event]:
     )
 
 
-def render_response(events: Iterable[ir.Event], *, model: str | None = None) -> dict[str, Any]:
-    """Events as a whole answer. `model` is the name to show, if not the upstream's."""
+def render_response(
+    events: Iterable[ir.Event], *, model: str | None = None, asked: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Events as a whole answer. `model` is the name to show, if not the upstream's; `asked` is not needed here."""
     answer = gather(events)
     document: dict[str, Any] = {
         "id": answer.id or new_id(),
@@ -161,7 +163,7 @@ def _tool_call(call: Mapping[str, Any]) -> ir.ToolCall:
     inner = inner if isinstance(inner, Mapping) else {}
     arguments = arguments_text(inner.get("input" if custom else "arguments"))
     call_id = _text(call.get("id")) or f"call_{uuid.uuid4().hex[:24]}"
-    return ir.ToolCall(call_id, _text(inner.get("name")), arguments, custom=custom)
+    return ir.ToolCall(call_id, _text(inner.get("name")), arguments, custom=custom, **read_signature(call))
 
 
 def _message(parts: tuple[ir.AnyPart, ...]) -> dict[str, Any]:
@@ -201,7 +203,8 @@ def _message(parts: tuple[ir.AnyPart, ...]) -> dict[str, Any]:
 def write_tool_call(part: ir.ToolCall) -> dict[str, Any]:
     if part.custom:
         return {"id": part.id, "type": "custom", "custom": {"name": part.name, "input": part.arguments}}
-    return {"id": part.id, "type": "function", "function": {"name": part.name, "arguments": part.arguments or "{}"}}
+    function = {"name": part.name, "arguments": part.arguments or "{}"}
+    return {"id": part.id, "type": "function", "function": function, **write_signature(part)}
 
 
 def _text(value: Any) -> str:

@@ -7,6 +7,7 @@ Source: https://platform.openai.com/docs/api-reference/chat-streaming and openai
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -16,8 +17,7 @@ from omniroute.formats import ir, sse
 from omniroute.formats.answer import finishing
 from omniroute.formats.blocks import Blocks
 from omniroute.formats.counts import whole_number
-from omniroute.formats.openai_chat.details import read_detail, write_details
-from omniroute.formats.openai_chat.error import render_error
+from omniroute.formats.openai_chat.details import read_detail, read_signature, write_details, write_signature
 from omniroute.formats.openai_chat.response import (
     arguments_text,
     content_pieces,
@@ -27,6 +27,7 @@ from omniroute.formats.openai_chat.response import (
     write_citations,
 )
 from omniroute.formats.openai_chat.usage import FINISH_REASONS, read_stop_reason, read_usage, write_usage
+from omniroute.formats.openai_error import render_error
 
 DONE = b"[DONE]"
 
@@ -186,7 +187,7 @@ class _Calls:
         held_id, texts = self._nameless.pop(index, ("", []))
         self._ids[index] = call_id or held_id
         self._turns[index] = self._turns.get(index, 0) + 1
-        part = ir.PartStarted(0, "tool_call", id=call_id or held_id, name=name, custom=custom)
+        part = ir.PartStarted(0, "tool_call", id=call_id or held_id, name=name, custom=custom, **read_signature(call))
         key = self._key(index)
         return [*blocks.open(key, part), *blocks.write(key, "tool_call", "".join([*texts, arguments]))]
 
@@ -223,7 +224,7 @@ def _first_choice(document: dict[str, Any]) -> dict[str, Any] | None:
 class StreamWriter:
     """Writes chunks for a client. `model` is the name to show, "" for the upstream's."""
 
-    def __init__(self, model: str, include_usage: bool) -> None:
+    def __init__(self, model: str, include_usage: bool, asked: Mapping[str, Any] | None = None) -> None:
         self._model = model
         self._include_usage = include_usage
         self._started = ir.Started()
@@ -306,7 +307,7 @@ class StreamWriter:
         self._calls += 1
         kind, arguments = ("custom", "input") if event.custom else ("function", "arguments")
         call = {"index": self._calls, "id": event.id, "type": kind, kind: {"name": event.name, arguments: ""}}
-        return self._chunk({"tool_calls": [call]})
+        return self._chunk({"tool_calls": [call | write_signature(event)]})
 
     def _arguments(self, text: str) -> bytes:
         if self._part is None or self._part.kind != "tool_call":
