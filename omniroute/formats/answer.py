@@ -41,7 +41,7 @@ class _Open:
             origin = part.origin if signed is None else signed.origin
             return ir.Reasoning(text, signature=signed.signature if signed else None, data=part.data, origin=origin)
         if part.kind == "tool_call":
-            return ir.ToolCall(part.id, part.name, text, custom=part.custom)
+            return ir.ToolCall(part.id, part.name, text, custom=part.custom, signature=part.signature, origin=part.origin)
         if part.kind == "refusal":
             return ir.Refusal(text)
         if part.opaque is not None:
@@ -118,7 +118,15 @@ def _unfold_part(index: int, part: ir.AnyPart) -> list[ir.Event]:
             signed = [] if part.signature is None else [ir.SignatureSeen(index, part.signature, part.origin)]
             return [sealed, *_if_any(ir.ReasoningDelta(index, part.text)), *signed]
         case ir.ToolCall():
-            start = ir.PartStarted(index, "tool_call", id=part.id, name=part.name, custom=part.custom)
+            start = ir.PartStarted(
+                index,
+                "tool_call",
+                id=part.id,
+                name=part.name,
+                custom=part.custom,
+                signature=part.signature,
+                origin=part.origin,
+            )
             return [start, *_if_any(ir.ArgumentsDelta(index, part.arguments or ("" if part.custom else "{}")))]
         case ir.Refusal():
             return [ir.PartStarted(index, "refusal"), *_if_any(ir.RefusalDelta(index, part.text))]

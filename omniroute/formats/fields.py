@@ -6,7 +6,7 @@ null counts as absent. What was never asked for is known afterwards: nothing is 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 from omniroute.errors import BadRequest
 
@@ -93,18 +93,18 @@ class Fields:
             return value
         raise wrong(self.at(name), "an object", value)
 
-    def inner(self, name: str) -> Fields | None:
+    def inner(self, name: str) -> Self | None:
         """An object that is read further."""
         value = self.get(name)
-        return None if value is None else Fields(value, self.at(name), self.unread)
+        return None if value is None else type(self)(value, self.at(name), self.unread)
 
-    def needed_inner(self, name: str) -> Fields:
+    def needed_inner(self, name: str) -> Self:
         found = self.inner(name)
         if found is None:
             raise missing(self.at(name))
         return found
 
-    def items(self, name: str) -> Iterator[Fields]:
+    def items(self, name: str) -> Iterator[Self]:
         """The objects of a list; none if it is absent."""
         value = self.get(name)
         if value is None:
@@ -112,7 +112,7 @@ class Fields:
         if not isinstance(value, list):
             raise wrong(self.at(name), "a list", value)
         for number, item in enumerate(value):
-            yield Fields(item, f"{self.at(name)}.{number}", self.unread)
+            yield type(self)(item, f"{self.at(name)}.{number}", self.unread)
 
     def texts(self, name: str) -> tuple[str, ...]:
         """A list of texts; one text alone counts as a list of one."""

@@ -11,11 +11,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
 from omniroute.errors import BadRequest, UnsupportedField
 from omniroute.formats import ir, media
 from omniroute.formats.anthropic_messages.usage import NAME
+from omniroute.formats.arguments import is_object, object_of
 from omniroute.formats.wording import Dropped
 
 
@@ -174,13 +173,11 @@ class _Messages:
         return None
 
     def _tool_use(self, part: ir.ToolCall) -> dict[str, Any]:
-        given: Any = {"input": part.arguments}
-        if not part.custom:
-            given = _object(part.arguments)
-            if given is None:
-                given = {"arguments": part.arguments}  # a model wrote broken JSON once: that must not end the conversation
-                self._dropped.add(part.path, "arguments are no JSON object")
-        return {"type": "tool_use", "id": self._ids.call(part.id), "name": part.name, "input": given}
+        if not is_object(part):
+            self._dropped.add(part.path, "arguments are no JSON object")
+        if part.signature is not None:
+            self._dropped.add(f"{part.path}.signature")
+        return {"type": "tool_use", "id": self._ids.call(part.id), "name": part.name, "input": object_of(part)}
 
     def _tool_result(self, part: ir.ToolResult) -> dict[str, Any]:
         """A cache mark on a part of the result goes on the result: within, some hosts of the format refuse it."""
@@ -242,16 +239,6 @@ def _document(part: ir.Document) -> dict[str, Any]:
     if part.citations is not None:
         block["citations"] = {"enabled": part.citations}
     return block
-
-
-def _object(arguments: str) -> dict[str, Any] | None:
-    if not arguments.strip():
-        return {}
-    try:
-        given = orjson.loads(arguments)
-    except orjson.JSONDecodeError:
-        return None
-    return given if isinstance(given, dict) else None
 
 
 def _refused(part: ir.Part) -> UnsupportedField:

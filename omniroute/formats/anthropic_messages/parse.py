@@ -15,7 +15,7 @@ from omniroute.errors import BadRequest, UnsupportedField
 from omniroute.formats import ir
 from omniroute.formats.anthropic_messages.usage import NAME
 from omniroute.formats.fields import Fields, missing, wrong
-from omniroute.formats.reasoning import read_display, unseal
+from omniroute.formats.reasoning import read_display, unseal, unseal_call
 
 _ROLES = ("user", "assistant", "system")
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
@@ -104,7 +104,23 @@ def _content(entry: Fields, name: str, role: str) -> tuple[ir.AnyPart, ...]:
         return (ir.Text(content, path=entry.at(name)),)
     if not isinstance(content, list):
         raise wrong(entry.at(name), "a text or a list of blocks", content)
-    return tuple(_part(part, role) for part in entry.items(name))
+    parts: list[ir.AnyPart] = []
+    signed: tuple[str, str | None] | None = None
+    for item in entry.items(name):
+        if (sealed := _call_signature(item)) is not None:
+            signed = sealed
+            continue
+        part = _part(item, role)
+        if signed is not None and isinstance(part, ir.ToolCall):
+            part, signed = replace(part, signature=signed[0], origin=signed[1]), None
+        parts.append(part)
+    return tuple(parts)
+
+
+def _call_signature(part: Fields) -> tuple[str, str | None] | None:
+    """What this gateway wrote before a tool call that another format had signed."""
+    signature = part.document.get("signature")
+    return unseal_call(signature) if part.document.get("type") == "thinking" and isinstance(signature, str) else None
 
 
 def _part(part: Fields, role: str) -> ir.AnyPart:

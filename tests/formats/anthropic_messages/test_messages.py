@@ -164,7 +164,7 @@ def test_ids_are_made_plain_and_unique_and_results_follow_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "given"), [("", {}), ("  ", {}), ('{"x"', {"arguments": '{"x"'}), ("[1]", {"arguments": "[1]"})]
+    ("arguments", "given"), [("", {}), ("  ", {}), ('{"x"', {"arguments": '{"x"'}), ("[1]", {"arguments": [1]})]
 )
 def test_broken_arguments_of_an_earlier_turn_do_not_end_the_conversation(arguments: str, given: dict[str, Any]) -> None:
     written, dropped = render(
