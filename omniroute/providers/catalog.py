@@ -38,6 +38,7 @@ from omniroute.providers.tables import (
 )
 from omniroute.providers.urls import base_url_problem, path_problem
 from omniroute.providers.values import (
+    ENDPOINTS,
     FAILURE_KINDS,
     FORMATS,
     MAX_TOKENS_NAMES,
@@ -125,6 +126,7 @@ def _provider(
         "chat_path": _path,
         "models_path": _path,
         "count_tokens_path": _path,
+        "endpoints": table(_endpoints),
         "auth": one_of(*AUTH),
         "wire": one_of(*wires),
         "custom_headers": table(_headers),
@@ -163,6 +165,11 @@ def _provider(
         key_required=key_field is not None and key_field.required,
         **read,
     )
+
+
+def _endpoints(where: str, given: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """Names and paths of what the upstream has beside its main endpoint; none at all is an empty table."""
+    return tuple(read_table(where, given, dict.fromkeys(ENDPOINTS, _path), ()).items())
 
 
 def _model(where: str, given: Mapping[str, object]) -> Model:

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from omniroute.providers.values import Provider
+from omniroute.providers.values import ENDPOINTS, Provider
 
 # The path of a format's main endpoint where neither data nor user gives one.
 CHAT_PATHS = {
@@ -20,6 +20,9 @@ CHAT_PATHS = {
 }
 CC_CHAT_PATH = "/v1/messages?beta=true"
 MODELS_PATH = "/v1/models"
+
+# What the main endpoint ends in, for the formats whose upstreams have others beside it.
+_BESIDE = {"openai_chat": "/chat/completions", "openai_responses": "/responses"}
 
 # What a base URL may end in when somebody pastes a whole endpoint. "/models" is not here: Azure's base ends so.
 _ENDPOINTS = (("chat", "completions"), ("messages", "count_tokens"), ("messages",), ("responses",))
@@ -45,6 +48,24 @@ def count_tokens_url(provider: Provider) -> str | None:
         return None
     path, mark, query = chat_url(provider).partition("?")
     return f"{path}/count_tokens{mark}{query}"
+
+
+def endpoint_url(provider: Provider, name: str) -> str | None:
+    """Where the upstream has the endpoint `name` (of values.ENDPOINTS); None if it has none.
+
+    Its data says which it has. Where nobody said, an upstream that speaks as OpenAI does is taken to have all but the legacy
+    completions, each beside the main one.
+    """
+    if provider.endpoints is not None:
+        path = dict(provider.endpoints).get(name)
+        return None if path is None else _joined(_root(provider.base_url, provider.chat_path), path)
+    main = _BESIDE.get(provider.format)
+    if main is None or name == "completions":
+        return None
+    url, mark, query = chat_url(provider).partition("?")
+    if url.endswith(main):
+        return f"{url.removesuffix(main)}/{ENDPOINTS[name]}{mark}{query}"
+    return _joined(_root(provider.base_url, provider.chat_path), f"/v1/{ENDPOINTS[name]}")
 
 
 def base_url_problem(text: str) -> str | None:

@@ -35,6 +35,18 @@ FAILURE_KINDS = (
     "upstream_auth_error",
 )
 
+# The endpoints beside the main one, by name: the end of the path where OpenAI and those like it have them.
+ENDPOINTS: dict[str, str] = {
+    "completions": "completions",
+    "embeddings": "embeddings",
+    "images": "images/generations",
+    "speech": "audio/speech",
+    "transcriptions": "audio/transcriptions",
+    "translations": "audio/translations",
+    "moderations": "moderations",
+    "rerank": "rerank",
+}
+
 # How an upstream may name the limit of an answer, and the forms in which a Messages upstream takes thinking.
 MAX_TOKENS_NAMES = ("max_tokens", "max_completion_tokens")
 THINKING = ("adaptive", "budget")
@@ -169,7 +181,8 @@ class Provider:
 
     `prefix` is what is shown and typed before the slash, `aliases` what may be typed as well. `key_field` is the input
     for the credential, None where there is no such thing; `fields` are the inputs beside it. In `custom_headers` a None
-    takes the header out. `cc` marks the nodes behind ENABLE_CC_COMPATIBLE_PROVIDER. `traits` are those of every model
+    takes the header out. `endpoints` are (name, path) of what the upstream has beside its main endpoint; None where nobody
+    said: urls.endpoint_url tells what is taken for granted then. `cc` marks the nodes behind ENABLE_CC_COMPATIBLE_PROVIDER. `traits` are those of every model
     that nothing else is said of, `families` those of models by name.
     """
 
@@ -181,6 +194,7 @@ class Provider:
     chat_path: str = "/v1/chat/completions"
     models_path: str = "/v1/models"
     count_tokens_path: str | None = None  # None: the chat path's own, where the format has one
+    endpoints: tuple[tuple[str, str], ...] | None = None
     auth: str = "bearer"
     wire: str | None = None
     custom_headers: tuple[tuple[str, str | None], ...] = ()

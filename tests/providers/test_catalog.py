@@ -286,6 +286,11 @@ def test_a_key_may_be_optional(tmp_path: Path) -> None:
         (('[key]\nplaceholder = "sk-..."', 'key = "sk"'), "key must be a table"),
         (('name = "Some"', 'name = "Some"\nname = "Twice"'), "data/some.toml: not readable as TOML"),
         (('name = "Some"', "name = "), "data/some.toml: not readable as TOML"),
+        (
+            ("[[models]]", '[endpoints]\nembedding = "/x"\n[[models]]'),
+            "endpoints.embedding is not known (did you mean 'embeddings'?)",
+        ),
+        (("[[models]]", '[endpoints]\nrerank = "x"\n[[models]]'), "endpoints.rerank: It must begin with one slash"),
         (("[[models]]", '[custom_headers]\nHost = "x"\n[[models]]'), "custom_headers: Host is set by the gateway alone"),
         (("[[models]]", '[custom_headers]\nX = "{key}"\n[[models]]'), "custom_headers.X: the only value filled in is {timeout}"),
         (("[[models]]", "[custom_headers]\nX = 1\n[[models]]"), "custom_headers.X must be a text of one line"),
@@ -302,6 +307,15 @@ def test_a_bad_provider_file(tmp_path: Path, change: tuple[str, str], message: s
         load(put(tmp_path, data=GOOD.replace(old, new)))
     assert message in str(caught.value)
     assert "data/some.toml" in str(caught.value)
+
+
+def test_endpoints_are_listed_or_taken_for_granted(tmp_path: Path) -> None:
+    table = '[endpoints]\nembeddings = "/embed"\n[[models]]'
+    assert load(put(tmp_path)).providers["some"].endpoints is None
+    listed = load(put(tmp_path, data=GOOD.replace("[[models]]", table))).providers["some"]
+    assert listed.endpoints == (("embeddings", "/embed"),)
+    none = load(put(tmp_path, data=GOOD.replace("[[models]]", "[endpoints]\n[[models]]"))).providers["some"]
+    assert none.endpoints == ()
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,9 +12,11 @@ from omniroute.providers.urls import (
     base_url_problem,
     chat_url,
     count_tokens_url,
+    endpoint_url,
     models_url,
     path_problem,
 )
+from omniroute.providers.values import ENDPOINTS
 
 CHAT = CHAT_PATHS["openai_chat"]
 RESPONSES = CHAT_PATHS["openai_responses"]
@@ -227,3 +231,30 @@ def test_joining_stays_on_the_host_and_ends_in_the_path(base: list[str], path: l
 def test_a_base_url_is_judged_without_an_exception(text: str) -> None:
     assert base_url_problem(text) is None or base_url_problem(text)
     assert path_problem(text) is None or path_problem(text)
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "format", "embeddings"),
+    [
+        ("https://host", CHAT, "openai_chat", "https://host/v1/embeddings"),
+        ("https://host/v1/", CHAT, "openai_chat", "https://host/v1/embeddings"),
+        ("https://host/v1/chat/completions", CHAT, "openai_chat", "https://host/v1/embeddings"),
+        ("https://host/api/paas/v4", CHAT, "openai_chat", "https://host/api/paas/v4/embeddings"),
+        ("https://host", "/api/v4/chat/completions?v=1", "openai_chat", "https://host/api/v4/embeddings?v=1"),
+        ("https://host/v1", RESPONSES, "openai_responses", "https://host/v1/embeddings"),
+        ("https://host", "/talk", "openai_chat", "https://host/v1/embeddings"),
+        ("https://host/v1", MESSAGES, "anthropic_messages", None),
+        ("https://host/v1beta", "/models", "gemini", None),
+    ],
+)
+def test_other_endpoints_stand_beside_the_main_one(base: str, path: str, format: str, embeddings: str | None) -> None:
+    provider = at(base, path, format=format)
+    assert endpoint_url(provider, "embeddings") == embeddings
+    assert endpoint_url(provider, "completions") is None, "legacy completions are taken for granted nowhere"
+
+
+def test_data_decides_which_endpoints_there_are() -> None:
+    said = replace(at("https://host/v1", "/chat/completions"), endpoints=(("completions", "/beta/completions"),))
+    assert endpoint_url(said, "completions") == "https://host/v1/beta/completions"
+    assert endpoint_url(said, "embeddings") is None
+    assert all(endpoint_url(replace(said, endpoints=()), name) is None for name in ENDPOINTS)
