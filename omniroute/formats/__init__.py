@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from omniroute.errors import Problem
-from omniroute.formats import anthropic_messages, ir, openai_chat, sse
+from omniroute.formats import anthropic_messages, gemini, ir, openai_chat, sse
 
 
 class Reader(Protocol):
@@ -78,4 +78,5 @@ class Format(Protocol):
 FORMATS: Mapping[str, Format] = {
     "openai_chat": openai_chat,
     "anthropic_messages": anthropic_messages,
+    "gemini": gemini,
 }

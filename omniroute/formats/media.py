@@ -21,6 +21,22 @@ _BEGINNINGS = (
     ("UklGR", "image/webp"),
     ("JVBERi", "application/pdf"),
 )
+_ENDINGS = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "heic": "image/heic",
+    "heif": "image/heif",
+    "pdf": "application/pdf",
+    "txt": "text/plain",
+    "html": "text/html",
+    "mp3": "audio/mp3",
+    "wav": "audio/wav",
+    "mp4": "video/mp4",
+    "webm": "video/webm",
+}
 
 
 def read_url(url: str, path: str) -> Source:
@@ -45,6 +61,12 @@ def read_url(url: str, path: str) -> Source:
 def data_url(source: Source, otherwise: str) -> str:
     """A base64 source as a data URL; `otherwise` is the media type if the source does not say."""
     return f"data:{source.media_type or otherwise};base64,{source.data}"
+
+
+def type_of_url(url: str) -> str | None:
+    """What the ending of a URL's path says that it is; None if it does not tell."""
+    name = url.partition("?")[0].partition("#")[0]
+    return _ENDINGS.get(name.rpartition(".")[2].lower()) if "/" in name else None
 
 
 def text_of(source: Source) -> str | None:

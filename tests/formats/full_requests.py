@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.formats import samples_gemini
+
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 PDF = "JVBERi0xLjQKJcOkw7zDtsOfCg=="
 
@@ -147,4 +149,4 @@ MESSAGES: dict[str, Any] = {
     "context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
 }
 
-FULL = {"openai_chat": CHAT, "anthropic_messages": MESSAGES}
+FULL = {"openai_chat": CHAT, "anthropic_messages": MESSAGES, "gemini": samples_gemini.FULL}

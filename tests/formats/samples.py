@@ -9,23 +9,12 @@ All read 2026-11-22. Each sample says the same twice, as a stream and as a whole
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-UNICODE = 'naïve café — 日本語 🇪🇺👩‍👩‍👧 \u2028\u2029\u0085 "quoted" back\\slash\ttab\nline ' * 40
-
-
-@dataclass(frozen=True)
-class Sample:
-    name: str
-    stream: bytes
-    whole: dict[str, Any]
-
-    def __str__(self) -> str:
-        return self.name
-
+from tests.formats.sample import UNICODE, Sample
+from tests.formats.samples_gemini import GEMINI
 
 # Chat -----------------------------------------------------------------------------------
 
@@ -342,4 +331,4 @@ MESSAGES = (
     Sample("nothing to say", message_start() + message_end("end_turn"), message([], "end_turn")),
 )
 
-SAMPLES = {"openai_chat": CHAT, "anthropic_messages": MESSAGES}
+SAMPLES = {"openai_chat": CHAT, "anthropic_messages": MESSAGES, "gemini": GEMINI}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -42,6 +43,11 @@ PLAIN_REASONING = st.builds(ir.Reasoning, SOME_TEXT)
 SIGNED_REASONING = st.builds(ir.Reasoning, TEXT, signature=BLOB, origin=st.just("anthropic_messages"))
 SEALED_REASONING = st.builds(ir.Reasoning, st.just(""), data=BLOB, origin=st.just("anthropic_messages"))
 REASONING = SIGNED_REASONING | SEALED_REASONING
+SIGNED_CALL = st.builds(
+    ir.ToolCall, NAME.map(lambda name: f"call_{name}"), NAME, ARGUMENTS, signature=BLOB, origin=st.just("gemini")
+)
+# What a client of the format sends back, where the format's own upstream takes no other's.
+OWN_REASONING = {"gemini": st.builds(ir.Reasoning, SOME_TEXT, signature=BLOB, origin=st.just("gemini")) | PLAIN_REASONING}
 
 
 def answers(*parts: st.SearchStrategy[ir.AnyPart]) -> st.SearchStrategy[Answer]:
@@ -54,6 +60,16 @@ def answers(*parts: st.SearchStrategy[ir.AnyPart]) -> st.SearchStrategy[Answer]:
         return Answer("id_1", "model-x", 1700000000, made, draw(USAGE), reason)
 
     return st.composite(finished)()
+
+
+def as_gemini_tells_it(answer: Answer) -> Answer:
+    """Texts, and thoughts, that follow one another are one; nothing is written to a cache."""
+    parts: list[ir.AnyPart] = []
+    for part in answer.parts:
+        if isinstance(part, ir.ToolCall) or not parts or type(part) is not type(parts[-1]):
+            parts.append(part)
+    usage = None if answer.usage is None else replace(answer.usage, cache_write=None)
+    return replace(answer, parts=tuple(parts), usage=usage)
 
 
 # Requests -------------------------------------------------------------------------------
@@ -96,6 +112,17 @@ def conversations(reasoning: st.SearchStrategy[ir.Reasoning]) -> st.SearchStrate
         return tuple(made)
 
     return st.composite(turns)()
+
+
+def as_gemini_asks_it(request: ir.Request) -> ir.Request:
+    """Without what Gemini has no place for: cache marks, titles of documents, strict tools, a user. The URL says the rest."""
+    messages: list[ir.Message] = []
+    for message in request.messages:
+        parts = (replace(part, cache=None) for part in message.parts)
+        bare = (replace(part, title=None) if isinstance(part, ir.Document) else part for part in parts)
+        messages.append(replace(message, parts=tuple(bare)))
+    tools = tuple(replace(tool, strict=None) for tool in request.tools if isinstance(tool, ir.Tool))
+    return replace(request, model="", stream=False, user=None, messages=tuple(messages), tools=tools)
 
 
 def malformed(document: Any) -> st.SearchStrategy[Any]:

@@ -5,8 +5,9 @@ types are OpenRouter's (https://openrouter.ai/docs/use-cases/reasoning-tokens; b
 An entry is written whole, once its part is closed, and only for reasoning that carries a signature or sealed data: that is
 what a client has to send back. The text stands in it a second time, because a signature without its text is worth nothing.
 
-A signature of Gemini's on a tool call is in `extra_content.google.thought_signature` of the call, as Google's own
-OpenAI-compatible endpoint has it (https://ai.google.dev/gemini-api/docs/thought-signatures, read 2026-11-27).
+A signature of Gemini's is in `extra_content.google.thought_signature`: of the tool call that it signs, or of the message (in
+a stream the delta) if it signs the text, as Google's own OpenAI-compatible endpoint has it
+(https://ai.google.dev/gemini-api/docs/thought-signatures, read 2026-11-27).
 """
 
 from __future__ import annotations
@@ -77,19 +78,30 @@ def write_details(part: ir.Reasoning, first: int) -> list[dict[str, Any]]:
     return [{**entry, "format": tag, "index": first + number} for number, entry in enumerate(entries)]
 
 
-def read_signature(call: Mapping[str, Any]) -> dict[str, Any]:
-    """The two members of the ir's tool call that Google's `extra_content` decides."""
-    signature: Any = call
+def read_signature(holder: Mapping[str, Any]) -> dict[str, Any]:
+    """The two members of an ir part that Google's `extra_content` decides."""
+    signature: Any = holder
     for name in ("extra_content", "google", "thought_signature"):
         signature = signature.get(name) if isinstance(signature, Mapping) else None
     return {"signature": signature, "origin": "gemini"} if isinstance(signature, str) and signature else {}
 
 
-def write_signature(call: ir.ToolCall | ir.PartStarted) -> dict[str, Any]:
-    """The member that stands beside `function`; nothing for a call without a signature of Gemini's."""
-    if call.signature is None or call.origin != "gemini":
+def write_signature(part: ir.ToolCall | ir.PartStarted | ir.Reasoning) -> dict[str, Any]:
+    """The member for it; nothing without a signature of Gemini's."""
+    if part.signature is None or part.origin != "gemini":
         return {}
-    return {"extra_content": {"google": {"thought_signature": call.signature}}}
+    return {"extra_content": {"google": {"thought_signature": part.signature}}}
+
+
+def signs_text(part: ir.AnyPart) -> bool:
+    """Gemini's signature without a thought is that of the text before it."""
+    return isinstance(part, ir.Reasoning) and not part.text and part.signature is not None and part.origin == "gemini"
+
+
+def text_signature(message: Mapping[str, Any]) -> list[ir.Reasoning]:
+    """The part that holds the signature of a message's text, or no part."""
+    signed = read_signature(message)
+    return [ir.Reasoning("", **signed)] if signed else []
 
 
 def _joinable(earlier: ir.Reasoning, later: ir.Reasoning) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from omniroute.errors import UnsupportedField
 from omniroute.formats import ir, media
-from omniroute.formats.openai_chat.details import NAME, write_details
+from omniroute.formats.openai_chat.details import NAME, signs_text, write_details, write_signature
 from omniroute.formats.openai_chat.response import write_tool_call
 from omniroute.formats.wording import Dropped
 
@@ -93,10 +93,13 @@ class _Messages:
         reasoning: list[ir.Reasoning] = []
         calls: list[dict[str, Any]] = []
         refusals: list[str] = []
+        signed: dict[str, Any] = {}
         for part in message.parts:
             match part:
                 case ir.Text():
                     texts.append(self._text(part))
+                case ir.Reasoning() if signs_text(part) and self._reasoning:
+                    signed = signed or write_signature(part)
                 case ir.Reasoning():
                     reasoning.append(part)
                 case ir.ToolCall():
@@ -115,7 +118,7 @@ class _Messages:
         written |= self._replayed(reasoning)
         if calls:
             written["tool_calls"] = calls
-        self._write(message, written)
+        self._write(message, written | signed)
 
     def _tool_call(self, part: ir.ToolCall) -> dict[str, Any]:
         """With its signature only for an upstream that is known to take more than OpenAI does."""

@@ -16,7 +16,7 @@ from omniroute.errors import BadRequest, UnsupportedField
 from omniroute.formats import ir
 from omniroute.formats.fields import Fields, missing, wrong
 from omniroute.formats.media import read_url
-from omniroute.formats.openai_chat.details import NAME, read_details, read_signature
+from omniroute.formats.openai_chat.details import NAME, read_details, read_signature, text_signature
 from omniroute.formats.openai_terms import EFFORTS, read_user
 from omniroute.formats.reasoning import read_display
 
@@ -89,7 +89,10 @@ def _assistant(entry: Fields, calls: set[str]) -> tuple[ir.AnyPart, ...]:
     """Reasoning first, then text and refusal, then tool calls: the order in which a model gives them."""
     refusal = entry.text("refusal")
     refusals = (ir.Refusal(refusal, path=entry.at("refusal")),) if refusal else ()
-    return (*_reasoning_parts(entry), *_content(entry), *refusals, *_tool_calls(entry, calls))
+    signed = tuple(replace(part, path=entry.at("extra_content")) for part in text_signature(entry.document))
+    if signed:
+        entry.get("extra_content")
+    return (*_reasoning_parts(entry), *_content(entry), *signed, *refusals, *_tool_calls(entry, calls))
 
 
 def _reasoning_parts(entry: Fields) -> tuple[ir.Reasoning, ...]:

@@ -16,7 +16,15 @@ from omniroute.errors import UpstreamEmpty, UpstreamErrorEvent, UpstreamNotJson
 from omniroute.formats import ir
 from omniroute.formats.answer import Answer, finishing, gather, unfold
 from omniroute.formats.counts import whole_number
-from omniroute.formats.openai_chat.details import NAME, read_details, read_signature, write_details, write_signature
+from omniroute.formats.openai_chat.details import (
+    NAME,
+    read_details,
+    read_signature,
+    signs_text,
+    text_signature,
+    write_details,
+    write_signature,
+)
 from omniroute.formats.openai_chat.usage import FINISH_REASONS, read_stop_reason, read_usage, write_usage
 
 
@@ -149,6 +157,7 @@ def _parts(message: Mapping[str, Any]) -> Iterator[ir.AnyPart]:
     text = "".join(text for kind, text in pieces if kind == "text")
     if text:
         yield ir.Text(text, citations=tuple(read_citations(message)))
+    yield from text_signature(message)
     if refusal := _text(message.get("refusal")):
         yield ir.Refusal(refusal)
     calls = message.get("tool_calls")
@@ -173,6 +182,7 @@ def _message(parts: tuple[ir.AnyPart, ...]) -> dict[str, Any]:
     details: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     calls: list[dict[str, Any]] = []
+    signed: dict[str, Any] = {}
     length = 0
     for part in parts:
         match part:
@@ -180,6 +190,8 @@ def _message(parts: tuple[ir.AnyPart, ...]) -> dict[str, Any]:
                 annotations += write_citations(part.citations, length, length + len(part.text))
                 texts.append(part.text)
                 length += len(part.text)
+            case ir.Reasoning() if signs_text(part):
+                signed = signed or write_signature(part)
             case ir.Reasoning():
                 reasoning.append(part.text)
                 details += write_details(part, len(details))
@@ -197,7 +209,7 @@ def _message(parts: tuple[ir.AnyPart, ...]) -> dict[str, Any]:
         message["annotations"] = annotations
     if calls:
         message["tool_calls"] = calls
-    return message
+    return message | signed
 
 
 def write_tool_call(part: ir.ToolCall) -> dict[str, Any]:

@@ -17,7 +17,14 @@ from omniroute.formats import ir, sse
 from omniroute.formats.answer import finishing
 from omniroute.formats.blocks import Blocks
 from omniroute.formats.counts import whole_number
-from omniroute.formats.openai_chat.details import read_detail, read_signature, write_details, write_signature
+from omniroute.formats.openai_chat.details import (
+    read_detail,
+    read_signature,
+    signs_text,
+    text_signature,
+    write_details,
+    write_signature,
+)
 from omniroute.formats.openai_chat.response import (
     arguments_text,
     content_pieces,
@@ -45,6 +52,7 @@ class StreamReader:
         self._stop_reason: ir.StopReason | None = None
         self._usage = ir.Usage()
         self._calls = _Calls()
+        self._signed: list[ir.Reasoning] = []  # the signature of the text, until it is handed on
         self._skips = sse.Skips()
 
     def feed(self, event: sse.Event) -> list[ir.Event]:
@@ -115,8 +123,10 @@ class StreamReader:
         refusal = delta.get("refusal")
         if isinstance(refusal, str):
             events += blocks.write("refusal", "refusal", refusal)
+        self._signed = self._signed or text_signature(delta)
         calls = delta.get("tool_calls")
         if isinstance(calls, list):
+            events += self._text_signature()
             for position, call in enumerate(calls):
                 if isinstance(call, dict):
                     events += self._calls.read(call, position, blocks)
@@ -146,11 +156,20 @@ class StreamReader:
                 events += blocks.sign("reasoning", part.signature, part.origin)
                 events += blocks.close("reasoning")  # what comes after a signature is another part
 
+    def _text_signature(self) -> list[ir.Event]:
+        """It comes with any delta of the text; it is handed on after the whole."""
+        signed, self._signed = self._signed, []
+        events: list[ir.Event] = []
+        for part in signed:
+            events += self._blocks.sign("text signature", part.signature or "", part.origin)
+            events += self._blocks.close("text signature")
+        return events
+
     def _finish(self) -> list[ir.Event]:
         if self._finished:
             return []
         self._finished = True
-        events = [*self._calls.finish(self._blocks), *self._blocks.finish()]
+        events = [*self._text_signature(), *self._calls.finish(self._blocks), *self._blocks.finish()]
         stop_reason = finishing(self._stop_reason or "end_turn", self._blocks.tool_calls)
         return [*events, ir.Finished(stop_reason)]
 
@@ -239,6 +258,7 @@ class StreamWriter:
         self._part: ir.PartStarted | None = None
         self._reasoning: list[str] = []
         self._details = 0
+        self._text_signed = False
         self._signature: ir.SignatureSeen | None = None
         self._citations: list[ir.Citation] = []
         self._text_start = 0
@@ -328,6 +348,9 @@ class StreamWriter:
                 data=part.data,
                 origin=part.origin if signed is None else signed.origin,
             )
+            if signs_text(whole):
+                again, self._text_signed = self._text_signed, True
+                return b"" if again else self._chunk(write_signature(whole))
             details = write_details(whole, self._details)
             self._details += len(details)
             return self._chunk({"reasoning_details": details}) if details else b""
