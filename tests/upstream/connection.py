@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import unquote
 
 
 class PeerLeft(Exception):
@@ -39,10 +40,19 @@ class Request:
             return {}
         return document if isinstance(document, dict) else {}
 
+    def asked(self) -> dict[str, Any]:
+        """The body, with the model and whether it streams where they stand in the path, as Gemini has them."""
+        _, found, rest = self.path.partition("/models/")
+        model, verb = rest.rpartition(":")[::2]
+        document = self.json()
+        if found and model:
+            document |= {"model": unquote(model), "stream": verb == "streamGenerateContent"}
+        return document
+
     @property
     def credential(self) -> str | None:
         bearer = self.header("authorization")
-        return self.header("x-api-key") or (bearer.removeprefix("Bearer ") if bearer else None)
+        return self.header("x-api-key") or self.header("x-goog-api-key") or (bearer.removeprefix("Bearer ") if bearer else None)
 
 
 class Connection(asyncio.Protocol):

@@ -7,6 +7,7 @@ by `queue` (used once) or `always`, in order; `[[script:...]]` in the last user 
 Without any of them it is a short text.
 
     POST .../chat/completions, .../messages, .../messages/count_tokens; GET .../models, .../models/{id}
+    POST .../models/{id}:generateContent, :streamGenerateContent, :countTokens
     /__control/health, requests, rules, settings, reset      for tests/upstream/client.py
 """
 
@@ -21,14 +22,14 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from tests.upstream import chat, messages
+from tests.upstream import chat, gemini, messages
 from tests.upstream.answer import compose
 from tests.upstream.connection import Connection, PeerLeft, Request
 from tests.upstream.script import Script, marked, named_by_model
 from tests.upstream.sending import Event, Record, send_document, send_stream
 
 # A new format is a module with the same names and a line here: name, path, SSE, read, whole, events, error, error_event.
-FORMATS: dict[str, ModuleType] = {each.path: each for each in (chat, messages)}
+FORMATS: dict[str, ModuleType] = {each.path: each for each in (chat, messages, gemini)} | {gemini.STREAMED: gemini}
 MODELS = ("scripted-large", "scripted-small", "claude-opus-4-6", "gpt-5.1")
 WHEN = ("key", "model", "path")
 
@@ -42,7 +43,7 @@ class Rule:
     once: bool
 
     def fits(self, request: Request) -> bool:
-        seen = {"key": request.credential, "model": request.json().get("model")}
+        seen = {"key": request.credential, "model": request.asked().get("model")}
         if not request.path.endswith(self.when.get("path", "")):
             return False
         return all(seen[name] == wanted for name, wanted in self.when.items() if name != "path")
@@ -103,7 +104,7 @@ class Upstream:
         for at, rule in enumerate(self.rules):
             if rule.fits(request):
                 return self.rules.pop(at).script if rule.once else rule.script
-        ask = format.read(request.json())
+        ask = format.read(request.asked())
         return marked(ask.prompt) or named_by_model(ask.model) or Script()
 
     async def say(self, connection: Connection, record: Record, format: ModuleType, script: Script) -> None:
@@ -115,9 +116,11 @@ class Upstream:
             return await self.list_models(connection, record, script)
         if request.path.endswith("/count_tokens"):
             return await send_document(connection, record, messages.count(request.json()), script)
+        if request.path.endswith(gemini.COUNTED):
+            return await send_document(connection, record, gemini.count(request.json()), script)
         if request.method != "POST" or not request.path.endswith(tuple(FORMATS)):
             return await send_document(connection, record, format.error(404, None, None, f"no {request.path}"), Script(), 404)
-        ask = format.read(request.json())
+        ask = format.read(request.asked())
         answer = compose(ask, script)
         if ask.stream:
             events = with_error(format, script, format.events(answer, ask))
