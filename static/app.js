@@ -213,6 +213,10 @@
   });
 
   // What htmx put into the dialog is shown as a dialog; a failure to reach the gateway is said, not swallowed.
+  document.addEventListener("htmx:load", (event) => {
+    const said = event.detail.elt.querySelector("[data-say]");
+    if (said) announce(said.textContent.replace(/\s+/g, " ").trim());
+  });
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target.id === "dialog" && !event.detail.target.open) event.detail.target.showModal();
   });

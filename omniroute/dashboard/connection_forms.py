@@ -80,7 +80,7 @@ def known(services: Services, provider_id: str) -> Provider:
 def say(name: str, verdict: Verdict) -> None:
     """Tell on the next page how a new or changed connection does."""
     if verdict.valid and not verdict.warning:
-        flash(f"{name} is connected. {verdict.diagnosis.message}", "good")
+        flash(f"{name} is connected: {verdict.diagnosis.message.removeprefix('Connected: ')}", "good")
     elif verdict.valid:
         flash(f"{name} is saved, with a warning. {verdict.diagnosis.message} {verdict.diagnosis.remedy}", "warn")
     else:

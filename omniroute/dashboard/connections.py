@@ -113,7 +113,7 @@ def delete(services: Services, connection_id: str) -> ResponseReturnValue:
             flash(f"Connection {row.name} deleted.", "good")
         return go("provider", provider_id=row.provider_id)
     others = [other for other in services.connections.list(row.provider_id) if other.id != row.id and other.is_active]
-    lost = ["Its stored API key. The gateway can't show it again." if row.has_key else "Its settings."]
+    lost = ["Its stored API key is lost. The gateway can't show it again." if row.has_key else "Its settings are lost."]
     if not others:
         lost.append(f"It is the last connection in use: requests for {row.prefix}/… will no longer be answered.")
     values = {"question": f"Delete the connection “{row.name}”?", "lost": lost, "verb": "Delete connection"}

@@ -86,7 +86,7 @@ class KeyForm(Form):
 
     def validate_expires(self, field: Field) -> None:
         if field.data == "date" and not self.expires_on.data:
-            raise ValidationError("Choose the day beside it.")
+            raise ValidationError("Choose the day, too.")
 
 
 def keys(services: Services) -> ResponseReturnValue:

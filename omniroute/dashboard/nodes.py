@@ -85,7 +85,7 @@ KINDS: dict[str, Kind] = {
 }
 
 
-KEYS_LOST = {0: "No connection: it has none.", 1: "1 connection and its stored API key."}
+KEYS_LOST = {0: "", 1: "1 connection and its stored API key. "}
 
 
 class HeaderForm(Form):
@@ -202,8 +202,8 @@ def delete(services: Services, node_id: str) -> ResponseReturnValue:
         flash(f"{node.name} deleted, with {gone.connections} connection(s) and {gone.models} stored model(s).", "good")
         return go("providers")
     lost = [
-        KEYS_LOST.get(node.connections, f"{node.connections} connections and their stored API keys."),
         f"Requests for {node.prefix}/… will no longer be answered.",
+        f"Gone with it: {KEYS_LOST.get(node.connections, f'{node.connections} connections and their stored API keys. ')}"
         "Its model list and custom headers. Log rows stay.",
     ]
     values = {"question": f"Delete the provider “{node.name}”?", "lost": lost, "verb": "Delete provider"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Response, make_response, render_template
 
 from omniroute.dashboard.shell import wants_part
@@ -21,6 +23,8 @@ TITLES = {
 def page_problem(problem: Problem) -> Response:
     """For `edge.install`: the answer of any page that raised."""
     title = TITLES.get(problem.status, "Something went wrong" if problem.status >= 500 else TITLES[400])
+    if problem.kind == "not_found":  # its remedy speaks of the API
+        problem = replace(problem, remedy="The address is mistyped, or what stood here has been deleted.")
     template = "parts/problem.html" if wants_part() else "problem.html"
     html = render_template(template, here="", title=title, trail=(), problem=problem, signed_in=session_view() is not None)
     response = make_response(html, problem.status)

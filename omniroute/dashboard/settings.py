@@ -20,7 +20,7 @@ from omniroute.settings import Settings
 class PasswordForm(Form):
     current = PasswordField("Current password", [InputRequired("Type the password you have now.")])
     password = PasswordField(
-        "New password", [InputRequired("Choose a new one."), Length(min=10, message="At least 10 characters.")]
+        "New password", [InputRequired("Choose a new one."), Length(min=10, message="It has fewer than 10 characters.")]
     )
     again = PasswordField(
         "New password again", [InputRequired("Type it once more."), Same("password", "The two are not the same.")]

@@ -17,7 +17,9 @@ from omniroute.services import Services
 
 
 class SetupForm(Form):
-    password = PasswordField("Password", [InputRequired("Choose a password."), Length(min=10, message="At least 10 characters.")])
+    password = PasswordField(
+        "Password", [InputRequired("Choose a password."), Length(min=10, message="It has fewer than 10 characters.")]
+    )
     again = PasswordField("Password again", [InputRequired("Type it once more."), Same("password", "The two are not the same.")])
 
 

@@ -42,6 +42,8 @@ class Gate:
         matched = here.url_rule
         self._hosts.check(here.environ.get("HTTP_HOST", ""), None if matched is None else matched.rule)
         if matched is None:
+            if not here.path.startswith(("/v1", "/api/")):
+                self._signed_in()  # the page that says so then keeps its navigation
             return None
         rule = matched.rule
         tier = tier_of(rule, matched.methods)

@@ -82,7 +82,7 @@ def test_deleting_asks_in_a_dialog_that_escape_closes(filled: tuple[Gateway, str
     sign_in(page, here, f"/dashboard/providers/{node}")
     dialog = page.get_by_role("dialog")
     page.get_by_role("link", name="Delete second").click()
-    expect(dialog).to_contain_text("Its stored API key.")
+    expect(dialog).to_contain_text("Its stored API key is lost.")
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     page.get_by_role("link", name="Delete second").click()

@@ -10,6 +10,8 @@ def test_a_page_that_is_not_there(admin: Browser) -> None:
     page = admin.open("/dashboard/nothing-here")
     assert page.status == 404
     assert page.answer.headers["X-Request-Id"] in page.text
+    assert "Providers" in page.links()
+    assert "docs/api.md" not in page.text
     assert page.follow("Go to Home").path == "/"
 
 

@@ -34,7 +34,7 @@ def test_short_and_differing_passwords_are_told_beside_their_fields(desk: Desk) 
     page = desk.visitor().open(f"/setup?token={desk.services.accounts.setup_token()}")
     page = page.fill({"Password": "short", "Password again": "other"}).press("Set password")
     assert page.status == 400
-    assert "At least 10 characters." in page.text
+    assert "It has fewer than 10 characters." in page.text
     assert "The two are not the same." in page.text
     assert page.control("Password").attrs["aria-invalid"] == "true"
     assert "short" not in page.html
