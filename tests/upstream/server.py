@@ -6,7 +6,8 @@ It prints {"port": N} when it is ready, and ends on SIGTERM. What a request gets
 by `queue` (used once) or `always`, in order; `[[script:...]]` in the last user message; the model's name (`fault-429`).
 Without any of them it is a short text.
 
-    POST .../chat/completions, .../messages, .../messages/count_tokens; GET .../models, .../models/{id}
+    POST .../chat/completions, .../completions, .../messages, .../messages/count_tokens; GET .../models, .../models/{id}
+    POST .../embeddings, .../images/generations, .../audio/..., .../moderations, .../rerank (beside.py)
     POST .../models/{id}:generateContent, :streamGenerateContent, :countTokens
     /__control/health, requests, rules, settings, reset      for tests/upstream/client.py
 """
@@ -22,14 +23,14 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from tests.upstream import chat, gemini, messages
+from tests.upstream import beside, chat, completions, gemini, messages
 from tests.upstream.answer import compose
 from tests.upstream.connection import Connection, PeerLeft, Request
 from tests.upstream.script import Script, marked, named_by_model
 from tests.upstream.sending import Event, Record, send_document, send_stream
 
 # A new format is a module with the same names and a line here: name, path, SSE, read, whole, events, error, error_event.
-FORMATS: dict[str, ModuleType] = {each.path: each for each in (chat, messages, gemini)} | {gemini.STREAMED: gemini}
+FORMATS: dict[str, ModuleType] = {each.path: each for each in (chat, completions, messages, gemini)} | {gemini.STREAMED: gemini}
 MODELS = ("scripted-large", "scripted-small", "claude-opus-4-6", "gpt-5.1")
 WHEN = ("key", "model", "path")
 
@@ -82,7 +83,9 @@ class Upstream:
 
     async def answer(self, connection: Connection, record: Record) -> None:
         request = record.request
-        format = next((each for path, each in FORMATS.items() if path in request.path), messages)
+        format = next(
+            (each for path, each in FORMATS.items() if path in request.path), chat if beside.endpoint(request) else messages
+        )
         refusal = self.gate(request, record, self.settings) if self.gate else None
         if refusal is not None:
             return await self.say(connection, record, format, refusal)
@@ -118,6 +121,8 @@ class Upstream:
             return await send_document(connection, record, messages.count(request.json()), script)
         if request.path.endswith(gemini.COUNTED):
             return await send_document(connection, record, gemini.count(request.json()), script)
+        if request.method == "POST" and (make := beside.endpoint(request)):
+            return await self.say_beside(connection, record, make(request), script)
         if request.method != "POST" or not request.path.endswith(tuple(FORMATS)):
             return await send_document(connection, record, format.error(404, None, None, f"no {request.path}"), Script(), 404)
         ask = format.read(request.asked())
@@ -125,6 +130,16 @@ class Upstream:
         if ask.stream:
             events = with_error(format, script, format.events(answer, ask))
             return await send_stream(connection, record, events, script, format.SSE)
+        await self.say_whole(connection, record, format, format.whole(answer), script)
+
+    async def say_beside(self, connection: Connection, record: Record, said: beside.Said, script: Script) -> None:
+        if said.events is not None:
+            return await send_stream(connection, record, with_error(chat, script, said.events), script, chat.SSE)
+        if said.document is None and script.raw is None:
+            return await beside.send_bytes(connection, record, said, script)
+        await self.say_whole(connection, record, chat, said.document, script)
+
+    async def say_whole(self, connection: Connection, record: Record, format: ModuleType, whole: Any, script: Script) -> None:
         if script.cut_after is not None:
             record.end("cut")
             await connection.send(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"id":')
@@ -135,7 +150,7 @@ class Upstream:
         if script.error_after is not None:
             document = format.error(500, script.type, script.code, script.message)
             return await send_document(connection, record, document, script)
-        await send_document(connection, record, format.whole(answer), script)
+        await send_document(connection, record, whole, script)
 
     async def list_models(self, connection: Connection, record: Record, script: Script) -> None:
         _, found, one = record.request.path.partition("/models/")
