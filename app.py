@@ -23,10 +23,13 @@ from omniroute.models.db import Database
 from omniroute.preferences.operations import Preferences
 from omniroute.providers import catalog as catalogs
 from omniroute.relay.consequences import Consequences
+from omniroute.relay.conversation import Conversation
 from omniroute.relay.explain import Explain
 from omniroute.relay.ledger import Ledger
 from omniroute.relay.probe import Probe
+from omniroute.relay.retrieval import Retrieval
 from omniroute.relay.service import Live, Relay, Times
+from omniroute.responses.operations import Responses
 from omniroute.security.audit import AuditLog
 from omniroute.security.sessions import Sessions
 from omniroute.security.throttle import LoginThrottle
@@ -67,6 +70,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     probe = Probe(catalog, transport, configuration, connections, connections.credential, board, clock)
     keys = Keys(database, configuration, clock)
     ledger = Ledger(LogQueue(database, keys.record_use), clock)
+    conversation = Conversation(Responses(database, vault, clock))
     relay = Relay(
         catalog=catalog,
         transport=transport,
@@ -74,6 +78,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         credential=connections.credential,
         board=board,
         ledger=ledger,
+        conversation=conversation,
         consequences=Consequences(board, connections, clock, probe.test),
         clock=clock,
         times=Times(settings.first_event_seconds, settings.idle_seconds, settings.answer_seconds, settings.heartbeat_seconds),
@@ -95,6 +100,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         logs=LogReports(database),
         ledger=ledger,
         relay=relay,
+        retrieval=Retrieval(catalog, transport, configuration.current, connections.credential, conversation, clock),
         probe=probe,
         explain=Explain(configuration, board, clock),
     )

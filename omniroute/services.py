@@ -16,6 +16,7 @@ from omniroute.providers.catalog import Catalog
 from omniroute.relay.explain import Explain
 from omniroute.relay.ledger import Ledger
 from omniroute.relay.probe import Probe
+from omniroute.relay.retrieval import Retrieval
 from omniroute.relay.service import Relay
 from omniroute.security.audit import AuditLog
 from omniroute.settings import Settings
@@ -40,5 +41,6 @@ class Services:
     logs: LogReports
     ledger: Ledger
     relay: Relay
+    retrieval: Retrieval
     probe: Probe
     explain: Explain

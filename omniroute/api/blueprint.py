@@ -7,11 +7,10 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from omniroute.api import listing
+from omniroute.api import gemini, listing, passthrough, responses
 from omniroute.api.incoming import client_line, read_ask
 from omniroute.api.outgoing import respond
 from omniroute.edge import current
-from omniroute.errors import NotFound, UpgradeRequired
 from omniroute.services import Services
 
 
@@ -37,6 +36,12 @@ def blueprint(services: Services) -> Blueprint:
     def count_tokens() -> Response:
         return relayed("anthropic_messages", counting=True)
 
+    @bp.post("/v1/completions")
+    def completions() -> Response:
+        return relayed("openai_completions")
+
+    passthrough.add_routes(bp, relay, clock)
+
     @bp.get("/v1/models")
     def models() -> Response:
         return listing.models(request, services.configuration.current(), current.caller().key)
@@ -45,14 +50,12 @@ def blueprint(services: Services) -> Blueprint:
     def model(model_id: str) -> Response:
         return listing.model(request, services.configuration.current(), current.caller().key, model_id)
 
-    @bp.get("/v1/responses", websocket=True)
-    def responses_socket() -> Response:
-        # Codex asks for a WebSocket here first; 426 sends it to HTTP at once, any other status after seven tries.
-        raise UpgradeRequired("Responses are not served over a WebSocket.")
+    @bp.post("/v1/responses")
+    def create_response() -> Response:
+        return relayed("openai_responses")
 
-    @bp.get("/v1/responses")
-    def responses() -> Response:
-        raise NotFound("GET /v1/responses lists nothing.")
+    responses.add_routes(bp, services)
+    gemini.add_routes(bp, services)
 
     @bp.route("/", methods=["HEAD"], provide_automatic_options=False)
     def preflight() -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Request
 
 from omniroute.clock import Clock
@@ -14,30 +16,49 @@ from omniroute.relay.client_line import ClientLine
 from omniroute.routing.resolve import require_allowed
 
 
-def read_ask(request: Request, format: str, clock: Clock, *, counting: bool = False) -> Ask:
-    """Raises BadRequest for a body that is none, Forbidden for a model that the key may not ask."""
+def read_ask(
+    request: Request,
+    format: str,
+    clock: Clock,
+    *,
+    counting: bool = False,
+    model: str | None = None,
+    stream: bool | None = None,
+) -> Ask:
+    """`model` and `stream` are given where the path says them and the body does not.
+
+    Raises BadRequest for a body that is none, Forbidden for a model that the key may not ask.
+    """
     started = clock.tick()
-    raw = _raw_body(request)
+    raw = raw_body(request)
     document = read_body(raw)
-    model = read_model(document)
-    environ = request.environ
+    if model is None:
+        model = read_model(document)
     key = current.caller().key
     if key is not None:
         require_allowed(key, model)
+    if stream is None:
+        stream = not counting and read_stream(document)
+    return replace(bare_ask(request, format, started), body=raw, document=document, model=model, stream=stream, counting=counting)
+
+
+def bare_ask(request: Request, format: str, started: float) -> Ask:
+    """What the head of a request says."""
+    environ = request.environ
+    key = current.caller().key
     return Ask(
         request_id=current.request_id(),
         endpoint=str(request.url_rule),
         format=format,
-        body=raw,
-        document=document,
-        model=model,
-        stream=not counting and read_stream(document),
+        body=b"",
+        document={},
+        model="",
+        stream=False,
         headers={name[5:].replace("_", "-").lower(): environ[name] for name in environ if name.startswith("HTTP_")},
         started=started,
         key=key,
         pinned=environ.get("HTTP_X_OMNIROUTE_CONNECTION") or None,
         strict=environ.get("HTTP_X_OMNIROUTE_STRICT", "").lower() == "true",
-        counting=counting,
         no_log=(key is not None and key.no_log) or environ.get("HTTP_X_OMNIROUTE_NO_LOG", "").lower() == "true",
     )
 
@@ -48,8 +69,14 @@ def client_line(request: Request) -> ClientLine:
     return ClientLine(None if sock is None else sock.fileno())
 
 
-def _raw_body(request: Request) -> bytes:
+def raw_body(request: Request) -> bytes:
+    """The body as it came. Raises BadRequest for one that is compressed."""
+    require_plain(request)
+    return whole_body(request)
+
+
+def require_plain(request: Request) -> None:
+    """Raises BadRequest for a body that is compressed."""
     encoding = request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower()
     if encoding not in ("", "identity"):
         raise BadRequest(f"The body is compressed ({encoding[:40]}); send it as it is.")
-    return whole_body(request)

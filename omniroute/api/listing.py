@@ -20,7 +20,7 @@ SINCE = 1735689600  # 2025-01-01: neither list knows when a model was made, and 
 
 def models(request: Request, configuration: Configuration, key: ClientKey | None) -> Response:
     """Every model that the caller may ask, in blocks by provider."""
-    targets = [target for target in usable_models(configuration) if _allowed(key, target.shown)]
+    targets = [target for target in usable_models(configuration) if allowed(key, target.shown)]
     if "anthropic-version" in request.headers:
         return _json(_page(targets, request))
     return _json({"object": "list", "data": [_openai(target) for target in targets]})
@@ -28,14 +28,20 @@ def models(request: Request, configuration: Configuration, key: ClientKey | None
 
 def model(request: Request, configuration: Configuration, key: ClientKey | None, model_id: str) -> Response:
     """One model by the name that would be asked. Raises ModelNotFound, NoConnection."""
-    if not _allowed(key, model_id):
+    target = find(configuration, key, model_id)
+    return _json(_anthropic(target) if "anthropic-version" in request.headers else _openai(target))
+
+
+def find(configuration: Configuration, key: ClientKey | None, model_id: str) -> Target:
+    """Who answers to the name, if it is listed. Raises ModelNotFound, NoConnection."""
+    if not allowed(key, model_id):
         raise ModelNotFound(f"No model '{model_id[:200]}'.", param="model")
     target = resolve(model_id, configuration).targets[0]
     known = any(each.canonical == target.canonical for each in usable_models(configuration))
     if not known:
         near = nearest(model_id, configuration)
         raise ModelNotFound(f"No model '{model_id[:200]}' is listed." + (f" The nearest: {', '.join(near)}." if near else ""))
-    return _json(_anthropic(target) if "anthropic-version" in request.headers else _openai(target))
+    return target
 
 
 def _page(targets: list[Target], request: Request) -> dict[str, Any]:
@@ -111,7 +117,7 @@ def _facts(model: Model) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def _allowed(key: ClientKey | None, name: str) -> bool:
+def allowed(key: ClientKey | None, name: str) -> bool:
     return key is None or may_ask(key, name)
 
 

@@ -16,7 +16,7 @@ from omniroute.relay.ask import Reply
 from omniroute.relay.ledger import Ledger
 
 # By the path's beginning: which format a caller there reads. Others read OpenAI's.
-READS = {"/v1/messages": "anthropic_messages"}
+READS = {"/v1/messages": "anthropic_messages", "/v1/responses": "openai_responses", "/v1beta/": "gemini"}
 
 
 def respond(reply: Reply) -> Response:

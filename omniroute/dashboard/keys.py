@@ -33,6 +33,8 @@ from omniroute.services import Services
 ENDPOINTS = (
     SelectChoice("/v1/chat/completions", "Chat Completions"),
     SelectChoice("/v1/messages", "Messages"),
+    SelectChoice("/v1/responses", "Responses"),
+    SelectChoice("/v1beta/models", "Gemini"),
     SelectChoice("/v1/models", "Model list"),
 )
 SCOPES = (

@@ -17,6 +17,7 @@ from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import go, page, part, wants_part
 from omniroute.edge.current import actor
 from omniroute.errors import FeatureOff, OperationError
+from omniroute.providers.addresses import placed
 from omniroute.providers.outgoing import masked, upstream_headers
 from omniroute.providers.urls import chat_url, models_url
 from omniroute.providers.values import Provider
@@ -101,17 +102,19 @@ def test(services: Services, connection_id: str) -> ResponseReturnValue:
 
 
 def sent(services: Services, provider: Provider, rows: tuple[ConnectionView, ...]) -> Sent:
-    """The headers of a streamed request from a caller that sends none of its own."""
+    """Address and headers of a streamed request from a caller that sends none of its own, through the first connection."""
     hint = next((row.key_hint for row in rows if len(row.key_hint) > 3), "")  # a short key's is just "..."
     stand_in = hint.replace("...", "x" * 20) or "x" * 8  # as long as a key: masking it gives the hint again
     wires = services.catalog.wires
     headers = upstream_headers(
         provider, wires, stand_in, {}, stream=True, timeout=services.settings.answer_seconds, caller_format=provider.format
     )
+    if rows:
+        provider = placed(provider, rows[0].fields)  # secrets are no part of an address
     wire = wires.get(provider.wire) if provider.wire else None
     own = {name.lower() for name, _ in provider.custom_headers}
     return Sent(
-        chat_url(provider),
+        chat_url(provider, provider.models[0].id if provider.models else "model", stream=True),
         models_url(provider),
         tuple((name, MASK if name.lower() in own and secret_name(name) else value) for name, value in masked(headers, stand_in)),
         wire.notice.strip() if wire else "",

@@ -28,6 +28,8 @@ def _count(value: Any) -> float:
         return 0.0
     if value.get("type") in ("image", "image_url", "input_image", "document", "file", "input_file"):
         return IMAGE
+    if any(name in value for name in ("inlineData", "inline_data", "fileData", "file_data")):  # Gemini's
+        return IMAGE
     return sum(_count(each) for each in value.values()) + (PER_MESSAGE if "role" in value else 0)
 
 

@@ -8,6 +8,7 @@ from omniroute.models.configuration import ConfigVersionRow, SettingRow
 from omniroute.models.db import Base
 from omniroute.models.keys import KeyRow
 from omniroute.models.logs import LogRow
+from omniroute.models.responses import ResponseRow
 from omniroute.models.upstreams import ConnectionRow, ModelRow, NodeRow
 
 TABLES = (
@@ -19,6 +20,7 @@ TABLES = (
     ModelRow,
     KeyRow,
     LogRow,
+    ResponseRow,
     AuditRow,
     SettingRow,
     ConfigVersionRow,

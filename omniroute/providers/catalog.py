@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from omniroute.errors import BadCatalog
+from omniroute.providers.addresses import layout_problem
 from omniroute.providers.auth import AUTH
 from omniroute.providers.headers import TIMEOUT, check_custom_headers
 from omniroute.providers.tables import (
@@ -40,11 +41,13 @@ from omniroute.providers.urls import base_url_problem, path_problem
 from omniroute.providers.values import (
     ENDPOINTS,
     FAILURE_KINDS,
+    FILLS,
     FORMATS,
     MAX_TOKENS_NAMES,
     MODALITIES,
     QUIRKS,
     RESERVED_PREFIXES,
+    STREAMS,
     THINKING,
     Catalog,
     FailureRow,
@@ -74,6 +77,8 @@ _TRAITS: dict[str, Check] = {
     "cache_marks": flag,
     "replays_reasoning": flag,
     "mid_system": flag,
+    "think_tags": flag,
+    "streams": one_of(*STREAMS),
 }
 
 
@@ -149,6 +154,8 @@ def _provider(
     read = read_table(where, given, keys, required)
     for key, of in (("fields", "name"), ("models", "id")):
         _no_repeats(where, key, [getattr(part, of) for part in read.get(key, ())])
+    if problem := layout_problem(read["base_url"], read.get("fields", ())):
+        raise BadCatalog(f"{where}base_url: {problem}")
     key_field: Field | None = read.pop("key", None)
     if (key_field is None) is not (read["auth"] == "none"):
         raise BadCatalog(f"{where}key must be {'left out with' if key_field else 'given unless'} auth = 'none'")
@@ -196,7 +203,16 @@ def _traits(read: dict[str, Any]) -> Traits:
 
 
 def _field(where: str, given: Mapping[str, object]) -> Field:
-    keys = {"name": _name, "label": text, "secret": flag, "required": flag, "placeholder": text, "help": prose}
+    keys = {
+        "name": _name,
+        "label": text,
+        "secret": flag,
+        "required": flag,
+        "placeholder": text,
+        "help": prose,
+        "fills": one_of(*FILLS),
+        "default": text,
+    }
     return Field(**read_table(where, given, keys, ("name", "label")))
 
 

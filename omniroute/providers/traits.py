@@ -14,6 +14,16 @@ from __future__ import annotations
 from omniroute.providers.values import Provider, Traits
 
 
+def asks_stream(known: Traits, wanted: bool) -> bool:
+    """Whether the upstream is asked for a stream, when the client wants one or not: some answer in one way only."""
+    return {"only": True, "never": False}.get(known.streams or "", wanted)
+
+
+def native_fits(known: Traits, wanted_stream: bool) -> bool:
+    """Whether an answer can go through untouched to a client of the upstream's own format."""
+    return not known.think_tags and asks_stream(known, wanted_stream) is wanted_stream
+
+
 def traits(provider: Provider, model_id: str) -> Traits:
     """All that is known of this model at this provider, whether it is listed or passed through."""
     model = provider.model(model_id)

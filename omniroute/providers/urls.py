@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from omniroute.providers.values import ENDPOINTS, Provider
 
@@ -17,7 +17,10 @@ CHAT_PATHS = {
     "openai_chat": "/v1/chat/completions",
     "openai_responses": "/v1/responses",
     "anthropic_messages": "/v1/messages",
+    "gemini": "/v1beta/models/{model}:generateContent",
 }
+# Gemini's paths, https://ai.google.dev/api/generate-content (read 2026-11-27). A stream of events has to be asked for.
+MODEL, WHOLE, STREAMED, COUNTED = "{model}", ":generateContent", ":streamGenerateContent?alt=sse", ":countTokens"
 CC_CHAT_PATH = "/v1/messages?beta=true"
 MODELS_PATH = "/v1/models"
 
@@ -30,9 +33,13 @@ _VERSION = re.compile(r"v\d+(?:(?:alpha|beta)\d*)?")
 _UNSENDABLE = re.compile(r"[\x00-\x20\x7f-\U0010ffff\\]")
 
 
-def chat_url(provider: Provider) -> str:
-    """Where a chat, message or response is posted to."""
-    return _joined(provider.base_url, provider.chat_path)
+def chat_url(provider: Provider, model: str, *, stream: bool = False) -> str:
+    """Where a chat, message or response is posted to. Gemini's address names the model, and whether it streams."""
+    url = _joined(provider.base_url, provider.chat_path)
+    if MODEL not in url:
+        return url
+    url = url.replace(MODEL, quote(model.removeprefix("models/")))
+    return url.replace(WHOLE, STREAMED) if stream else url
 
 
 def models_url(provider: Provider) -> str:
@@ -40,13 +47,15 @@ def models_url(provider: Provider) -> str:
     return _joined(_root(provider.base_url, provider.chat_path), provider.models_path)
 
 
-def count_tokens_url(provider: Provider) -> str | None:
-    """Where a Messages upstream counts tokens: below its chat path, with the same query. None for other formats."""
+def count_tokens_url(provider: Provider, model: str) -> str | None:
+    """Where an upstream counts tokens: for Messages below its chat path, with the same query. None for OpenAI's formats."""
+    if provider.format == "gemini":
+        return chat_url(provider, model).replace(WHOLE, COUNTED)
     if provider.count_tokens_path:
         return _joined(_root(provider.base_url, provider.chat_path), provider.count_tokens_path)
     if provider.format != "anthropic_messages":
         return None
-    path, mark, query = chat_url(provider).partition("?")
+    path, mark, query = chat_url(provider, model).partition("?")
     return f"{path}/count_tokens{mark}{query}"
 
 
@@ -62,7 +71,7 @@ def endpoint_url(provider: Provider, name: str) -> str | None:
     main = _BESIDE.get(provider.format)
     if main is None or name == "completions":
         return None
-    url, mark, query = chat_url(provider).partition("?")
+    url, mark, query = _joined(provider.base_url, provider.chat_path).partition("?")
     if url.endswith(main):
         return f"{url.removesuffix(main)}/{ENDPOINTS[name]}{mark}{query}"
     return _joined(_root(provider.base_url, provider.chat_path), f"/v1/{ENDPOINTS[name]}")

@@ -47,9 +47,14 @@ ENDPOINTS: dict[str, str] = {
     "rerank": "rerank",
 }
 
+STREAMS = ("only", "never")
+
 # How an upstream may name the limit of an answer, and the forms in which a Messages upstream takes thinking.
 MAX_TOKENS_NAMES = ("max_tokens", "max_completion_tokens")
 THINKING = ("adaptive", "budget")
+
+# What a connection's field may be in the address of its requests: see addresses.py.
+FILLS = ("address", "label", "segment")
 
 # What stands before the slash in a model id and is no provider's.
 RESERVED_PREFIXES = ("auto", "combo")
@@ -71,6 +76,8 @@ class Traits:
     cache_marks: bool | None = None  # Chat: cache_control on parts
     replays_reasoning: bool | None = None  # Chat: reasoning_content in assistant messages
     mid_system: bool | None = None  # Messages: role "system" after the start
+    think_tags: bool | None = None  # the text may begin with <think>...</think>, which is reasoning
+    streams: str | None = None  # only | never: the one way in which it answers
 
     def over(self, other: Traits) -> Traits:
         """These, and the other's where these say nothing."""
@@ -117,7 +124,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One input of a connection's form. A secret is stored sealed and never shown; left blank it is kept."""
+    """One input of a connection's form. A secret is stored sealed and never shown; left blank it is kept.
+
+    `fills` says which part of the address it is ("" for none), `default` what holds there when it is left blank.
+    """
 
     name: str
     label: str
@@ -125,6 +135,8 @@ class Field:
     required: bool = False
     placeholder: str = ""
     help: str = ""
+    fills: str = ""  # "" | address | label | segment
+    default: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +194,9 @@ class Provider:
     `prefix` is what is shown and typed before the slash, `aliases` what may be typed as well. `key_field` is the input
     for the credential, None where there is no such thing; `fields` are the inputs beside it. In `custom_headers` a None
     takes the header out. `endpoints` are (name, path) of what the upstream has beside its main endpoint; None where nobody
-    said: urls.endpoint_url tells what is taken for granted then. `cc` marks the nodes behind ENABLE_CC_COMPATIBLE_PROVIDER. `traits` are those of every model
-    that nothing else is said of, `families` those of models by name.
+    said: urls.endpoint_url tells what is taken for granted then. `cc` marks the nodes behind
+    ENABLE_CC_COMPATIBLE_PROVIDER. `traits` are those of every model that nothing else is said of, `families` those of
+    models by name.
     """
 
     id: str

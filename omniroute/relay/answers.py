@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from omniroute.errors import UpstreamEmpty, UpstreamNotJson
-from omniroute.formats import Format, ir, sse
+from omniroute.formats import ClientFormat, Writer, ir, sse
 from omniroute.formats.upstream_error import require_json
 from omniroute.relay.ask import Ask
 from omniroute.relay.lane import Facts
@@ -43,26 +43,28 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> dict[st
     return document
 
 
-def collect(upstream: Format, client: Format, body: bytes, facts: Facts, model: str | None) -> bytes:
-    """A whole answer for the client from one that was streamed though nobody asked. Raises like `StreamReader`.
-
-    `model` is the name to show, None for the upstream's.
-    """
+def collected(upstream: ClientFormat, body: bytes) -> list[ir.Event]:
+    """The events of an answer that was streamed though nobody asked. Raises like `StreamReader`."""
     decoder, reader = sse.Decoder(), upstream.StreamReader()
     events: list[ir.Event] = []
     for each in decoder.feed(body) + decoder.flush():
         events += reader.feed(each)
-    events += reader.end()
-    note(events, facts)
-    return orjson.dumps(client.render_response(events, model=model))
+    return events + reader.end()
 
 
-def replay(upstream: Format, client: Format, body: bytes, facts: Facts, model: str | None, *, include_usage: bool) -> bytes:
-    """A stream for the client from a whole answer. Raises like `parse_response`. `model` as in `collect`."""
-    events = upstream.parse_response(read_answer(200, {}, body))
+def as_whole(client: ClientFormat, events: list[ir.Event], facts: Facts, model: str | None, asked: Mapping[str, Any]) -> bytes:
+    """The client's whole answer. `model` is the name to show, None for the upstream's."""
     note(events, facts)
-    writer = client.StreamWriter(model or "", include_usage)
-    return b"".join([writer.write(event) for event in events]) + writer.end()
+    facts.final = client.render_response(events, model=model, asked=asked)
+    return orjson.dumps(facts.final)
+
+
+def as_stream(writer: Writer, events: list[ir.Event], facts: Facts) -> bytes:
+    """The client's whole stream, through a writer that has written nothing yet."""
+    note(events, facts)
+    out = b"".join([writer.write(event) for event in events]) + writer.end()
+    facts.final = getattr(writer, "final", None)
+    return out
 
 
 def note(events: Iterable[ir.Event], facts: Facts) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from omniroute.relay.upload import Upload
 from omniroute.routing.configuration import ClientKey
 
 
@@ -13,6 +14,8 @@ from omniroute.routing.configuration import ClientKey
 class Ask:
     """`body` is as it came, `document` the same parsed. `format` names the client's; `endpoint` is the path that was matched.
 
+    `service` is the name of an endpoint that is passed through (relay/passthrough.py), "" for the formats; there `model` may
+    be "", a form is an `upload` and no `body`, and `content` are the headers that tell the upstream what is sent and wanted.
     `headers` are the caller's, names in lower case. `key` is None for a keyless caller. `started` is a `Clock.tick`.
     """
 
@@ -28,8 +31,12 @@ class Ask:
     key: ClientKey | None = None
     pinned: str | None = None
     strict: bool = False
+    previous: str | None = None  # the response that this one goes on from, when its items are in the document
     counting: bool = False  # only the number of tokens is asked for
     no_log: bool = False
+    service: str = ""
+    upload: Upload | None = None
+    content: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)

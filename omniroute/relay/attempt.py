@@ -24,7 +24,14 @@ def open_attempt(
     """Send `ask` to `step`'s target; the answer has a status below 300. Raises UpstreamError."""
     provider = step.target.provider
     headers = upstream_headers(
-        provider, catalog.wires, credential, ask.headers, stream=ask.stream, timeout=seconds, caller_format=ask.format
+        provider,
+        catalog.wires,
+        credential,
+        ask.headers,
+        stream=lane.streams,
+        timeout=seconds,
+        caller_format=ask.format,
+        content=ask.content,
     )
     answer = transport.send("POST", lane.url(), headers, lane.body(), seconds=seconds)
     if answer.status >= 400:
@@ -36,6 +43,14 @@ def read_whole(answer: Answer, seconds: float) -> bytes:
     """The body of an answer that is not streamed. Raises StreamCut, StreamStalled, UpstreamNotJson."""
     try:
         return answer.read(seconds)
+    except UpstreamNetwork as exc:
+        raise _read_failure(exc) from exc
+
+
+def read_piece(answer: Answer) -> bytes:
+    """The bytes that are there, b"" at the end. Raises StreamCut, StreamStalled."""
+    try:
+        return answer.read1()
     except UpstreamNetwork as exc:
         raise _read_failure(exc) from exc
 
@@ -75,10 +90,7 @@ def _first_bytes(answer: Answer) -> bytes:
     """The first bytes that are more than white space. Raises UpstreamEmpty, StreamStalled."""
     gathered = b""
     while not gathered.strip(b"\xef\xbb\xbf \r\n"):
-        try:
-            data = answer.read1()
-        except UpstreamNetwork as exc:
-            raise _read_failure(exc) from exc
+        data = read_piece(answer)
         if not data:
             raise UpstreamEmpty(f"upstream answered {answer.status} with an empty body")
         gathered += data

@@ -12,17 +12,25 @@ from typing import Any, Protocol
 
 from omniroute.errors import Problem
 from omniroute.formats import ir
+from omniroute.http import Body
 
 
 class Facts:
-    """What a lane has seen of an answer: usage, why it ended, the upstream's own error."""
+    """What a lane has seen of an answer: usage, why it ended, the upstream's own error.
 
-    __slots__ = ("error", "finish", "usage")
+    `id` is the upstream's for the answer, where it came through untouched; `final` the answer that a Responses client was
+    given, where it was made here; `kept`, whether it was put aside.
+    """
+
+    __slots__ = ("error", "final", "finish", "id", "kept", "usage")
 
     def __init__(self) -> None:
         self.usage: ir.Usage | None = None
         self.finish: str | None = None
         self.error: dict[str, Any] | None = None
+        self.id: str | None = None
+        self.final: dict[str, Any] | None = None
+        self.kept = False
 
 
 class Stream(Protocol):
@@ -49,13 +57,14 @@ class Stream(Protocol):
 
 
 class Lane(Protocol):
-    """`dropped` names what of the request could not be carried over."""
+    """`dropped` names what of the request could not be carried over; `streams`, whether the upstream is asked for a stream."""
 
     dropped: tuple[str, ...]
+    streams: bool
 
     def url(self) -> str: ...
 
-    def body(self) -> bytes: ...
+    def body(self) -> Body: ...
 
     def stream(self) -> Stream: ...
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from omniroute.errors import BadRequest
 from omniroute.formats import FORMATS
+from omniroute.providers.traits import native_fits, traits
+from omniroute.relay import completions
 from omniroute.relay.ask import Ask
 from omniroute.relay.lane import Lane
 from omniroute.relay.native import NativeLane
+from omniroute.relay.passthrough import PassLane
 from omniroute.relay.translated import TranslatedLane
 from omniroute.routing.resolve import Target
 
 
 def lane_for(ask: Ask, target: Target) -> Lane:
     """The lane from the caller's format to the target's. Raises BadRequest when nobody here speaks the target's."""
-    if ask.format == target.provider.format:
+    if ask.service:
+        return PassLane(ask, target)
+    if ask.format == completions.FORMAT and completions.has_completions(target):
+        return completions.CompletionsLane(ask, target)
+    if ask.format == target.provider.format and native_fits(traits(target.provider, target.model), ask.stream):
         return NativeLane(ask, target)
     if target.provider.format not in FORMATS:
         raise BadRequest(

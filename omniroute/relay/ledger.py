@@ -53,6 +53,7 @@ class Entry:
         self.usage: Usage | None = None
         self.finish: str | None = None
         self.dropped: tuple[str, ...] = ()
+        self.media: dict[str, str] = {}  # headers that belong to a body which is passed through
         self.upstream_request_id: str | None = None
         self.settled = False
 

@@ -8,14 +8,15 @@ from typing import Any
 import orjson
 
 from omniroute.errors import Problem, StreamCut, UpstreamEmpty, UpstreamErrorEvent
-from omniroute.formats import FORMATS, Format, sse
+from omniroute.formats import CLIENT_FORMATS, ClientFormat, sse
 from omniroute.formats.body import rename_model, replace_model, with_stream_usage
 from omniroute.providers.urls import chat_url
-from omniroute.relay.answers import collect, looks_streamed, read_answer, replay, shown_model
+from omniroute.relay.answers import as_stream, as_whole, collected, looks_streamed, read_answer, shown_model
 from omniroute.relay.ask import Ask
 from omniroute.relay.lane import Facts
 from omniroute.routing.resolve import Target
 
+USAGE_ON_REQUEST = frozenset({"openai_chat", "openai_completions"})  # their streams tell it only to those who ask
 LARGEST_EVENT = 16 * 1024 * 1024  # bytes of one unfinished event
 
 
@@ -24,13 +25,16 @@ class NativeLane:
 
     def __init__(self, ask: Ask, target: Target) -> None:
         self._ask, self._target = ask, target
-        self._format = FORMATS[ask.format]
-        self._adds_usage = ask.stream and ask.format == "openai_chat" and not _asks_usage(ask.document)
+        self._format = CLIENT_FORMATS[ask.format]
+        self.streams = ask.stream
+        self._adds_usage = ask.stream and ask.format in USAGE_ON_REQUEST and not _asks_usage(ask.document)
 
     def url(self) -> str:
-        return chat_url(self._target.provider)
+        return chat_url(self._target.provider, self._target.model, stream=self.streams)
 
     def body(self) -> bytes:
+        if self._ask.format == "gemini":  # whose address names the model
+            return self._ask.body
         raw = replace_model(self._ask.body, self._target.model)
         return with_stream_usage(raw, self._ask.document) if self._adds_usage else raw
 
@@ -40,13 +44,14 @@ class NativeLane:
     def whole(self, status: int, headers: Mapping[str, str], body: bytes) -> tuple[bytes, Facts]:
         facts = Facts()
         if looks_streamed(body):
-            return collect(self._format, self._format, body, facts, shown_model(self._ask)), facts
+            events = collected(self._format, body)
+            return as_whole(self._format, events, facts, shown_model(self._ask), self._ask.document), facts
         seen = self._format.inspect(read_answer(status, headers, body))
         if seen.error is not None:
             raise UpstreamErrorEvent(seen.error)
         if not seen.content:
             raise UpstreamEmpty("upstream answered without content")
-        facts.usage, facts.finish = seen.usage, seen.stop_reason
+        facts.usage, facts.finish, facts.id = seen.usage, seen.stop_reason, seen.id
         sent = self._sent_model()
         return body if sent is None else rename_model(body, sent, self._ask.model), facts
 
@@ -61,7 +66,7 @@ class NativeStream:
     `withhold_usage` takes out the chunk that was only asked for here; `sent_model` is undone to `model` at the start.
     """
 
-    def __init__(self, format: Format, model: str, sent_model: str | None, *, withhold_usage: bool) -> None:
+    def __init__(self, format: ClientFormat, model: str, sent_model: str | None, *, withhold_usage: bool) -> None:
         self._format, self._model, self._withhold = format, model, withhold_usage
         self._sent_model = sent_model
         self._telltales = format.TELLTALES
@@ -105,8 +110,8 @@ class NativeStream:
 
     def whole(self, body: bytes) -> bytes:
         self.committed = self.done = True
-        model = None if self._sent_model is None else self._model
-        return replay(self._format, self._format, body, self.facts, model, include_usage=not self._withhold)
+        writer = self._format.StreamWriter("" if self._sent_model is None else self._model, not self._withhold)
+        return as_stream(writer, self._format.parse_response(read_answer(200, {}, body)), self.facts)
 
     def fail(self, problem: Problem) -> bytes:
         return self._format.StreamWriter(self._model, True).fail(problem)
@@ -141,6 +146,8 @@ class NativeStream:
             return False
         if seen.usage is not None:
             self.facts.usage = seen.usage if self.facts.usage is None else self.facts.usage.merged(seen.usage)
+        if seen.id is not None:
+            self.facts.id = seen.id
         if seen.stop_reason is not None:
             self.facts.finish = seen.stop_reason
         self.committed = self.committed or seen.content

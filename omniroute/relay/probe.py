@@ -29,6 +29,7 @@ from omniroute.http import Transport
 from omniroute.providers.catalog import Catalog, Provider
 from omniroute.providers.nodes import Node, as_provider
 from omniroute.providers.outgoing import upstream_headers
+from omniroute.providers.traits import asks_stream, traits
 from omniroute.providers.urls import chat_url, models_url
 from omniroute.relay.answers import looks_streamed, read_answer
 from omniroute.routing.configuration import Configuration, Connection
@@ -87,6 +88,14 @@ MEANINGS: dict[str, Meaning] = {
     "address_refused": Meaning("address_refused", False, "This address is not allowed as an upstream."),
     "network_error": Meaning("network_error", False, "The address can't be reached."),
 }
+_HI = [{"role": "user", "content": "hi"}]
+# The least that a format lets one ask. Responses: 16 tokens are the fewest that OpenAI takes (openai-python 3.54.0).
+SMALLEST: dict[str, dict[str, Any]] = {
+    "openai_chat": {"messages": _HI, "max_tokens": 1},
+    "anthropic_messages": {"messages": _HI, "max_tokens": 1},
+    "openai_responses": {"input": "hi", "max_output_tokens": 16, "store": False},
+    "gemini": {"contents": [{"role": "user", "parts": [{"text": "hi"}]}], "generationConfig": {"maxOutputTokens": 1}},
+}
 UNAVAILABLE = Meaning("upstream_unavailable", False, "The upstream has trouble of its own now.", "Try again later.")
 
 
@@ -142,7 +151,7 @@ class Probe:
         provider = configuration.providers[connection.provider_id]
         if provider.cc and not configuration.cc_enabled:
             raise FeatureOff(f"{provider.name} is a Claude Code compatible node: set {CC_FLAG}=true and start again.")
-        return provider, connection, configuration
+        return connection.at(provider), connection, configuration
 
     def _listed(self, provider: Provider, key: str) -> tuple[str, ...]:
         headers = self._headers(provider, key)
@@ -157,7 +166,8 @@ class Probe:
             raise UpstreamNotJson(answer.status, answer.headers.get("content-type", ""), "broken JSON") from exc
         rows = document.get("data", document.get("models")) if isinstance(document, dict) else document
         ids = [row.get("id") or row.get("name") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-        return tuple(dict.fromkeys(text for text in ids if isinstance(text, str) and text))[:LISTED]
+        texts = (text.removeprefix("models/") for text in ids if isinstance(text, str) and text)  # as Gemini lists its own
+        return tuple(dict.fromkeys(texts))[:LISTED]
 
     def _verdict(
         self, provider: Provider, key: str, model: str | None, *, succeeded: bool, known: tuple[str, ...] = ()
@@ -178,20 +188,22 @@ class Probe:
         return Verdict(True, Diagnosis("ok", "upstream", says), "message", self._ms(began), status, models=listed)
 
     def _smallest_message(self, provider: Provider, key: str, model: str) -> int:
-        body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
+        body = dict(SMALLEST[provider.format])
+        if provider.format != "gemini":  # whose address names the model
+            body["model"] = model
+        if asks_stream(traits(provider, model), False):
+            body["stream"] = True
         try:
-            return self._send(provider, key, body)
+            return self._send(provider, key, model, body)
         except UpstreamStatus as exc:
             if exc.status != 400 or b"max_completion_tokens" not in exc.body:
                 raise
         del body["max_tokens"]  # newer OpenAI models take only the newer name, and need room to think
-        return self._send(provider, key, body | {"max_completion_tokens": 16})
+        return self._send(provider, key, model, body | {"max_completion_tokens": 16})
 
-    def _send(self, provider: Provider, key: str, body: dict[str, Any]) -> int:
-        if provider.format not in FORMATS:
-            body = {"model": body["model"], "input": "hi", "max_output_tokens": 16}
-        headers = self._headers(provider, key)
-        answer = self.transport.send("POST", chat_url(provider), headers, orjson.dumps(body), seconds=PROBE_SECONDS)
+    def _send(self, provider: Provider, key: str, model: str, body: dict[str, Any]) -> int:
+        url, headers = chat_url(provider, model), self._headers(provider, key)
+        answer = self.transport.send("POST", url, headers, orjson.dumps(body), seconds=PROBE_SECONDS)
         if answer.status >= 400:
             raise UpstreamStatus(answer.status, answer.headers, answer.read_error())
         _require_message(provider.format, answer.status, answer.headers, answer.read(PROBE_SECONDS))
@@ -230,7 +242,7 @@ def _sightings(format: str, status: int, headers: Mapping[str, str], body: bytes
     if looks_streamed(body):  # though nobody asked
         decoder = sse.Decoder()
         for event in decoder.feed(body) + decoder.flush():
-            seen = FORMATS[format].sight(event) if format in FORMATS else ir.Sighting(content=bool(event.data))
+            seen = FORMATS[format].sight(event)
             if seen is not None:
                 yield seen
         return
@@ -238,7 +250,7 @@ def _sightings(format: str, status: int, headers: Mapping[str, str], body: bytes
     if document.get("error"):
         yield ir.Sighting(error=document)
     else:
-        yield FORMATS[format].inspect(document) if format in FORMATS else ir.Sighting(content="output" in document)
+        yield FORMATS[format].inspect(document)
 
 
 def _as_page(exc: UpstreamError) -> UpstreamError:

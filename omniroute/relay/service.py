@@ -8,17 +8,20 @@ from dataclasses import dataclass, replace
 
 from omniroute.clock import Clock
 from omniroute.errors import Problem, RequestError, TooBusy, UpstreamError, UpstreamErrorEvent, UpstreamFailed
-from omniroute.formats import FORMATS
+from omniroute.formats import CLIENT_FORMATS
 from omniroute.http import Answer, Transport
 from omniroute.providers.catalog import Catalog
 from omniroute.relay.ask import Ask, Reply
 from omniroute.relay.attempt import open_attempt, read_whole, run_stream, upstream_id
 from omniroute.relay.client_line import ClientGone, ClientLine
 from omniroute.relay.consequences import Consequences
+from omniroute.relay.conversation import FORMAT as RESPONSES
+from omniroute.relay.conversation import Conversation
 from omniroute.relay.counting import NoCount, can_estimate, counting_lane, estimated
 from omniroute.relay.lane import Lane, Stream
 from omniroute.relay.lanes import lane_for
 from omniroute.relay.ledger import CLIENT_GONE, Entry, Ledger
+from omniroute.relay.passthrough import BrokenOff, PassStream, run_through, served
 from omniroute.relay.stream import Drained, Flow, Put
 from omniroute.routing.configuration import Configuration
 from omniroute.routing.failures import Failure, classify
@@ -56,6 +59,7 @@ class Relay:
     credential: Callable[..., str]
     board: HealthBoard
     ledger: Ledger
+    conversation: Conversation
     consequences: Consequences
     clock: Clock
     times: Times
@@ -67,13 +71,16 @@ class Relay:
         try:
             if self.live.draining:
                 raise TooBusy("The gateway is stopping.")
-            resolution = resolve(ask.model, configuration := self.look())
+            configuration = self.look()
+            resolution = served(ask, configuration) if ask.service else resolve(ask.model, configuration)
             if resolution.long_context:
                 ask = _with_long_context(ask)
+            if ask.format == RESPONSES:
+                ask = self.conversation.continued(ask, resolution, configuration)
             steps = self._plan(ask, resolution, configuration, entry)
             if ask.counting:
                 return self._counted(ask, steps, entry, line)
-            return self._streamed(ask, steps, entry, line) if ask.stream else self._whole(ask, steps, entry, line)
+            return (self._streamed if ask.stream or ask.service else self._whole)(ask, steps, entry, line)
         except RequestError as exc:
             entry.settle_problem(exc.problem())
             raise
@@ -97,10 +104,12 @@ class Relay:
         def broken(problem: Problem) -> bytes:
             """Everything failed, but a heartbeat had promised a stream."""
             entry.settle(200, problem.kind, problem.message, problem.remedy)
-            failed: bytes = FORMATS[ask.format].StreamWriter(ask.model, False).fail(problem)
+            if ask.service:
+                raise BrokenOff(problem)
+            failed: bytes = CLIENT_FORMATS[ask.format].StreamWriter(ask.model, False).fail(problem)
             return failed
 
-        flow = Flow(lambda put: self._work(ask, steps, entry, put), broken, line, self.times.heartbeat)
+        flow = Flow(lambda put: self._work(ask, steps, entry, put), broken, line, None if ask.service else self.times.heartbeat)
         self.live.flows.add(flow)
         reply = Reply(200, {}, b"", [flow.close, lambda: self.live.flows.discard(flow)])
         try:
@@ -108,7 +117,12 @@ class Relay:
         except RequestError:
             reply.close()
             raise
-        reply.headers = {**STREAM_HEADERS, **(_headers(entry) if entry.first_at is not None else {})}
+        if ask.service and EVENTS in entry.media.get("Content-Type", ""):
+            flow.heartbeat = self.times.heartbeat
+        reply.headers = {
+            **(entry.media if ask.service else STREAM_HEADERS),
+            **(_headers(entry) if entry.first_at is not None else {}),
+        }
         return reply
 
     def _work(self, ask: Ask, steps: Plan, entry: Entry, put: Put) -> None:
@@ -117,6 +131,8 @@ class Relay:
 
         def deliver(data: bytes) -> None:
             entry.content()
+            if ask.format == RESPONSES and stream is not None:
+                self.conversation.keep(ask, step, stream.facts)
             put(data)
 
         try:
@@ -153,8 +169,12 @@ class Relay:
         self.board.begin(step.connection.id)
         answer = None
         try:
-            answer = self._open(ask, step, lane, entry, self.times.first_event)
-            run_stream(answer, stream, deliver, self.times.idle)
+            patience = (_asked_timeout(ask) or self.times.answer) if ask.service else self.times.first_event
+            answer = self._open(ask, step, lane, entry, patience)
+            if isinstance(stream, PassStream):
+                run_through(answer, stream, entry, deliver, self.times.idle)
+            else:
+                run_stream(answer, stream, deliver, self.times.idle)
             if stream.facts.error is not None:
                 raise UpstreamErrorEvent(stream.facts.error)
             entry.answered(answer.status)
@@ -213,6 +233,8 @@ class Relay:
             entry.answered(answer.status)
             if not ask.counting:
                 self.consequences.succeeded(step)
+            if ask.format == RESPONSES:
+                self.conversation.keep(ask, step, facts)
             return body
         finally:
             self.board.end(step.connection.id)
@@ -278,6 +300,7 @@ STREAM_HEADERS = {
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",
 }
+EVENTS = "text/event-stream"
 LONG_CONTEXT_BETA = "context-1m-2025-08-07"  # measured with Claude Code 2.1.197, 2026-11-22
 DRAINED = Problem(503, "draining", "The gateway is restarting and had to end this stream.", "Send the request again.")
 

@@ -32,7 +32,8 @@ class Drained(gevent.GreenletExit):
 class Flow:
     """`work(put)` runs in a greenlet of its own and raises RequestError only while it has put nothing.
 
-    `broken(problem)` makes the bytes that end a stream when such a failure comes after a heartbeat.
+    `broken(problem)` makes the bytes that end a stream when such a failure comes after a heartbeat, or breaks the line by a
+    raise. `heartbeat` is in seconds; None where nobody knows yet whether a comment has a place in the answer.
     """
 
     def __init__(
@@ -40,11 +41,11 @@ class Flow:
         work: Callable[[Put], None],
         broken: Callable[[Problem], bytes],
         line: ClientLine,
-        heartbeat_seconds: float,
+        heartbeat: float | None,
     ) -> None:
         self._work, self._broken = work, broken
         self._line = line
-        self._heartbeat = heartbeat_seconds
+        self.heartbeat = heartbeat
         self._parts: list[bytes] = []
         self._size = 0
         self._filled, self._room = Event(), Event()
@@ -98,7 +99,7 @@ class Flow:
     def _take(self) -> bytes:
         """What has gathered; a heartbeat after a silence; b"" when it is over."""
         while not self._parts and not self._over:
-            if not self._filled.wait(self._heartbeat):
+            if not self._filled.wait(self.heartbeat):
                 return HEARTBEAT
             self._filled.clear()
         self._filled.clear()

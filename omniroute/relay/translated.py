@@ -3,63 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 
 import orjson
 
 from omniroute.errors import Problem, UnsupportedField, UpstreamEmpty, UpstreamErrorEvent
-from omniroute.formats import FORMATS, Format, ir, sse
-from omniroute.providers.traits import traits
+from omniroute.formats import CLIENT_FORMATS, FORMATS, Format, Writer, ir, sse
+from omniroute.formats.think_tags import ThinkTags
+from omniroute.providers.traits import asks_stream, traits
 from omniroute.providers.urls import chat_url
 from omniroute.providers.values import Traits
-from omniroute.relay.answers import collect, looks_streamed, note, read_answer, replay, shown_model
+from omniroute.relay.answers import as_stream, as_whole, collected, looks_streamed, note, read_answer, shown_model
 from omniroute.relay.ask import Ask
 from omniroute.relay.lane import Facts
 from omniroute.routing.resolve import Target
 
 
 class TranslatedLane:
-    """Raises BadRequest for a body that can't be read; UnsupportedField for what can't be carried over."""
+    """`document` is the upstream's body. Raises BadRequest for a body that can't be read; UnsupportedField for what can't be
+    carried over.
+    """
 
     def __init__(self, ask: Ask, target: Target) -> None:
         self._target, self._shown = target, shown_model(ask)
-        self._client, self._upstream = FORMATS[ask.format], FORMATS[target.provider.format]
+        self._client, self._upstream = CLIENT_FORMATS[ask.format], FORMATS[target.provider.format]
         request = self._client.parse_request(ask.document)
         self._include_usage = request.include_usage
+        self._asked = ask.document if ask.previous is None else {**ask.document, "previous_response_id": ask.previous}
         known = traits(target.provider, target.model)
-        self._document, self.dropped = self._upstream.render_request(
-            replace(request, model=target.model, default_max_tokens=known.max_output, target=_takes(known))
+        self.streams = asks_stream(known, ask.stream)
+        self._think_tags = bool(known.think_tags)
+        self.document, self.dropped = self._upstream.render_request(
+            replace(
+                request,
+                model=target.model,
+                stream=self.streams,
+                default_max_tokens=known.max_output,
+                target=_takes(known),
+            )
         )
         lost = [name for name in self.dropped if " (" not in name]  # with a remark: carried, but not exactly
         if lost and ask.strict:
             raise UnsupportedField(f"'{lost[0]}' has no place in the format of '{target.shown}'.", param=lost[0])
 
     def url(self) -> str:
-        return chat_url(self._target.provider)
+        return chat_url(self._target.provider, self._target.model, stream=self.streams)
 
     def body(self) -> bytes:
-        return orjson.dumps(self._document)
+        return orjson.dumps(self.document)
 
     def stream(self) -> TranslatedStream:
-        return TranslatedStream(self._client, self._upstream, self._shown, self._include_usage)
+        writer = self._client.StreamWriter(self._shown or "", self._include_usage, self._asked)
+        return TranslatedStream(self._upstream, writer, ThinkTags() if self._think_tags else None)
 
     def whole(self, status: int, headers: Mapping[str, str], body: bytes) -> tuple[bytes, Facts]:
         facts = Facts()
         if looks_streamed(body):
-            return collect(self._upstream, self._client, body, facts, self._shown), facts
-        events = self._upstream.parse_response(read_answer(status, headers, body))
-        note(events, facts)
-        return orjson.dumps(self._client.render_response(events, model=self._shown)), facts
+            events = collected(self._upstream, body)
+        else:
+            events = self._upstream.parse_response(read_answer(status, headers, body))
+        if self._think_tags:
+            events = ThinkTags().feed(events)
+        return as_whole(self._client, events, facts, self._shown, self._asked), facts
 
 
 class TranslatedStream:
     """Upstream events through a reader, the internal form, and a writer."""
 
-    def __init__(self, client: Format, upstream: Format, shown: str | None, include_usage: bool) -> None:
-        self._client, self._upstream, self._shown, self._include_usage = client, upstream, shown, include_usage
+    def __init__(self, upstream: Format, writer: Writer, tags: ThinkTags | None) -> None:
+        self._upstream, self._writer, self._tags = upstream, writer, tags
         self._decoder = sse.Decoder()
         self._reader = upstream.StreamReader()
-        self._writer = client.StreamWriter(shown or "", include_usage)
         self._held: list[bytes] = []
         self.committed = self.done = False
         self.facts = Facts()
@@ -71,14 +85,15 @@ class TranslatedStream:
         out = self._translate(self._decoder.flush())
         if self.facts.error is not None:
             return out
-        out += self._write(self._reader.end())
+        out += self._write(self._read(self._reader.end()))
         if not self.committed:
             raise UpstreamEmpty("upstream sent a stream without content")
         return out + self._close()
 
     def whole(self, body: bytes) -> bytes:
         self.committed = self.done = True
-        return replay(self._upstream, self._client, body, self.facts, self._shown, include_usage=self._include_usage)
+        events = self._upstream.parse_response(read_answer(200, {}, body))
+        return as_stream(self._writer, self._read(events), self.facts)
 
     def fail(self, problem: Problem) -> bytes:
         return self._writer.fail(problem)
@@ -87,7 +102,7 @@ class TranslatedStream:
         read, out = self._reader.feed, []
         for each in decoded:
             try:
-                events = read(each)
+                events = read(each) if self._tags is None else self._tags.feed(read(each))
             except UpstreamErrorEvent as exc:
                 self.facts.error = dict(exc.document)
                 break
@@ -96,6 +111,9 @@ class TranslatedStream:
         if self.facts.finish is not None and not self.done:
             out.append(self._close())
         return b"".join(out)
+
+    def _read(self, events: list[ir.Event]) -> list[ir.Event]:
+        return events if self._tags is None else self._tags.feed(events)
 
     def _write(self, events: list[ir.Event]) -> bytes:
         write = self._writer.write
@@ -117,7 +135,9 @@ class TranslatedStream:
         if self.done:
             return b""
         self.done = True
-        return self._writer.end()
+        out = self._writer.end()
+        self.facts.final = getattr(self._writer, "final", None)
+        return out
 
 
 def _carries_content(event: ir.Event) -> bool:
@@ -130,5 +150,8 @@ def _carries_content(event: ir.Event) -> bool:
 
 def _takes(known: Traits) -> ir.Target:
     """What data says; the defaults of `ir.Target` where it says nothing."""
-    said = {name: value for name, value in asdict(known).items() if value is not None and name != "max_output"}
+    said = {name: value for name, value in asdict(known).items() if value is not None and name in _TAKEN}
     return ir.Target(**said)
+
+
+_TAKEN = {each.name for each in fields(ir.Target)}
