@@ -13,6 +13,7 @@ OmniRouteError
 |  |- NotFound             404  a path or a stored thing
 |  |- ModelNotFound        404  nobody answers to that model name
 |  |- NoConnection         404  somebody would, but holds no credential
+|  |- NotServed            404  somebody answers to it, but has no such endpoint
 |  |- BodyTooLarge         413
 |  |- UpgradeRequired      426  a WebSocket was asked for
 |  |- TooBusy              503  draining, or out of room
@@ -192,6 +193,13 @@ class ModelNotFound(RequestError):
 class NoConnection(RequestError):
     status, kind, code = 404, "no_connection", "no_connection"
     remedy = "Dashboard -> Providers: add a connection with an API key."
+
+
+class NotServed(RequestError):
+    status, kind, code = 404, "endpoint_not_served", "endpoint_not_served"
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message, param="model", remedy=remedy)
 
 
 class BodyTooLarge(RequestError):

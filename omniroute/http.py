@@ -12,9 +12,9 @@ import http.client
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -42,6 +42,17 @@ ANSWER_BODY = 256 * 1024 * 1024  # bytes of an answer that is not streamed
 
 E = TypeVar("E", bound=BaseException)
 
+
+class Pieces(Protocol):
+    """A body that is made while it is sent, from its start each time; its length is that in bytes."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+Body = bytes | Pieces
+
 _fresh: contextvars.ContextVar[bool] = contextvars.ContextVar("fresh", default=False)
 _guard: contextvars.ContextVar[AddressGuard] = contextvars.ContextVar("guard")
 
@@ -57,14 +68,14 @@ class Transport:
         self._guard = guard
         self._connect_seconds = connect_seconds
 
-    def send(self, method: str, url: str, headers: list[tuple[str, str]], body: bytes | None, *, seconds: float) -> Answer:
+    def send(self, method: str, url: str, headers: list[tuple[str, str]], body: Body | None, *, seconds: float) -> Answer:
         """Send, and wait for the head of the answer, at most `seconds` without a byte.
 
         Any status is an Answer but 3xx. Raises UpstreamNetwork, AddressRefused, UpstreamRedirect.
         A reused connection that died before a byte came back is replaced once, unseen: the request did not arrive.
         """
         prepared = requests.PreparedRequest()
-        prepared.method, prepared.url, prepared.body = method, url, body
+        prepared.method, prepared.url, prepared.body = method, url, body  # type: ignore[assignment]  # it takes what can be iterated
         prepared.headers = CaseInsensitiveDict(headers)
         if body is not None:
             prepared.headers["Content-Length"] = str(len(body))

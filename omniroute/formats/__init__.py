@@ -2,6 +2,7 @@
 
 A request goes from one format to another through `ir.Request`, an answer through a run of `ir.Event`s; no format knows
 another. To add one: a module with these names, and its line below; the contract tests run over every entry.
+`CLIENT_FORMATS` has those beside them that only clients, or clients and upstreams that speak the same, know.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from omniroute.errors import Problem
-from omniroute.formats import anthropic_messages, gemini, ir, openai_chat, sse
+from omniroute.formats import anthropic_messages, gemini, ir, openai_chat, openai_completions, openai_responses, sse
 
 
 class Reader(Protocol):
@@ -37,8 +38,8 @@ class MakesWriter(Protocol):
     def __call__(self, model: str, include_usage: bool, asked: Mapping[str, Any] | None = None) -> Writer: ...
 
 
-class Format(Protocol):
-    """What a format's module holds. `path` is below the API's root."""
+class ClientFormat(Protocol):
+    """What the module of a format holds that clients speak. `path` is below the API's root."""
 
     @property
     def name(self) -> str: ...
@@ -60,8 +61,6 @@ class Format(Protocol):
 
     def parse_request(self, document: dict[str, Any]) -> ir.Request: ...
 
-    def render_request(self, request: ir.Request) -> tuple[dict[str, Any], tuple[str, ...]]: ...
-
     def parse_response(self, document: dict[str, Any]) -> list[ir.Event]: ...
 
     def render_response(
@@ -75,8 +74,18 @@ class Format(Protocol):
     def sight(self, event: sse.Event) -> ir.Sighting | None: ...
 
 
+class Format(ClientFormat, Protocol):
+    """A format that upstreams are asked in as well, whatever their client speaks."""
+
+    def render_request(self, request: ir.Request) -> tuple[dict[str, Any], tuple[str, ...]]: ...
+
+
 FORMATS: Mapping[str, Format] = {
     "openai_chat": openai_chat,
     "anthropic_messages": anthropic_messages,
+    "openai_responses": openai_responses,
     "gemini": gemini,
 }
+
+# What clients may speak: these, and formats that nothing is translated to.
+CLIENT_FORMATS: Mapping[str, ClientFormat] = {**FORMATS, "openai_completions": openai_completions}

@@ -67,8 +67,11 @@ def upstream_headers(
     stream: bool,
     timeout: float,
     caller_format: str,
+    content: tuple[tuple[str, str], ...] = (),
 ) -> list[tuple[str, str]]:
     """The whole header set of one request; only Host and Content-Length are left to the transport.
+
+    `content` is what this one body and answer need (the boundary of a form), and wins over everything.
 
     `caller` are the client's headers, `timeout` is in seconds. Raises BadRequest that names a header of the caller with a
     line break or control character in it, ValueError if the credential can't be sent.
@@ -86,6 +89,7 @@ def upstream_headers(
     for lower in outline.timed:
         if headers[lower][1] == TIMEOUT:
             headers[lower] = (headers[lower][0], str(max(1, round(timeout))))
+    headers.update({name.lower(): (name, value) for name, value in content})
     return list(headers.values())
 
 

@@ -115,7 +115,8 @@ def form(request: Request) -> dict[str, bytes]:
     found = re.search(r'boundary="?([^";]+)', request.header("content-type") or "")
     assert found is not None, "no form"
     parts = {}
-    for piece in (b"\r\n" + request.body).split(b"\r\n--" + found[1].encode())[1:-1]:
+    separator = rb"\r\n--" + re.escape(found[1].encode()) + rb"(?=\r\n|--)"
+    for piece in re.split(separator, b"\r\n" + request.body)[1:-1]:
         lines, _, value = piece.removeprefix(b"\r\n").partition(b"\r\n\r\n")
         name = re.search(rb'[ ;]name="([^"]*)"', lines)
         assert name is not None, f"a part without a name: {lines!r}"
