@@ -1,10 +1,11 @@
-"""What an error's message says in every format, and what goes in a list of dropped fields."""
+"""What an error's message says in every format, how a part is refused, and what goes in a list of dropped fields."""
 
 from __future__ import annotations
 
 import re
 
-from omniroute.errors import Problem
+from omniroute.errors import Problem, UnsupportedField
+from omniroute.formats import ir
 
 
 def message_of(problem: Problem) -> str:
@@ -18,6 +19,14 @@ def message_of(problem: Problem) -> str:
     if not remedy or remedy in message:
         return message
     return f"{message} ({remedy})"
+
+
+def no_place(part: ir.Part, upstream: str) -> UnsupportedField:
+    """The refusal of a part. `upstream` is what can't hold it, with its article ("a Messages")."""
+    kind = type(part).__name__.lower()
+    if isinstance(part, ir.Opaque):
+        kind = part.document.get("type") or next(iter(part.document), "opaque")
+    return UnsupportedField(f"'{part.path}': {upstream} upstream has no place for this {kind} part.", param=part.path)
 
 
 class Dropped:

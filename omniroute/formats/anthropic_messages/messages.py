@@ -15,7 +15,7 @@ from omniroute.errors import BadRequest, UnsupportedField
 from omniroute.formats import ir, media
 from omniroute.formats.anthropic_messages.usage import NAME
 from omniroute.formats.arguments import is_object, object_of
-from omniroute.formats.wording import Dropped
+from omniroute.formats.wording import Dropped, no_place
 
 
 def write_messages(request: ir.Request, dropped: Dropped) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -56,7 +56,7 @@ class _Messages:
         self._unnamed(message)
         for part in message.parts:
             if not isinstance(part, ir.Text):
-                raise _refused(part)
+                raise no_place(part, "a Messages")
         return self._blocks(message.parts)
 
     def add(self, message: ir.Message) -> None:
@@ -138,7 +138,7 @@ class _Messages:
                 return {"type": "text", "text": part.text} if part.text.strip() else None
             case ir.Opaque() if part.origin == NAME:
                 return dict(part.document)
-        raise _refused(part)
+        raise no_place(part, "a Messages")
 
     def _text(self, part: ir.Text) -> dict[str, Any] | None:
         if not part.text.strip():
@@ -239,8 +239,3 @@ def _document(part: ir.Document) -> dict[str, Any]:
     if part.citations is not None:
         block["citations"] = {"enabled": part.citations}
     return block
-
-
-def _refused(part: ir.Part) -> UnsupportedField:
-    kind = part.document.get("type") if isinstance(part, ir.Opaque) else type(part).__name__.lower()
-    return UnsupportedField(f"'{part.path}': a Messages upstream has no place for this {kind} part.", param=part.path)

@@ -13,14 +13,14 @@ from typing import Any
 
 import orjson
 
-from omniroute.errors import BadRequest, UnsupportedField
+from omniroute.errors import BadRequest
 from omniroute.formats import ir
 from omniroute.formats.arguments import is_object
 from omniroute.formats.gemini.parts import write_call, write_part
 from omniroute.formats.gemini.thinking import takes_budget
 from omniroute.formats.gemini.usage import NAME
 from omniroute.formats.media import type_of_url
-from omniroute.formats.wording import Dropped
+from omniroute.formats.wording import Dropped, no_place
 
 NO_SIGNATURE = "skip_thought_signature_validator"  # of the two that Google documents, the one that Vertex AI takes too
 
@@ -58,7 +58,7 @@ class _Contents:
         self._unnamed(message)
         for part in message.parts:
             if not isinstance(part, ir.Text):
-                raise _refused(part)
+                raise no_place(part, "a Gemini")
         return [self._noted(part, {"text": part.text}) for part in message.parts if isinstance(part, ir.Text) and part.text]
 
     def add(self, message: ir.Message) -> None:
@@ -141,7 +141,7 @@ class _Contents:
                 self._dropped.add(f"{part.path}.citations")
         written = write_part(part)
         if written is None and not isinstance(part, ir.Text | ir.Refusal | ir.Reasoning):
-            raise _refused(part)
+            raise no_place(part, "a Gemini")
         return None if written is None else self._noted(part, written)
 
     # A user's turn
@@ -152,7 +152,7 @@ class _Contents:
         if isinstance(part, ir.Text | ir.Opaque):
             written = write_part(part)
             if written is None and isinstance(part, ir.Opaque):
-                raise _refused(part)
+                raise no_place(part, "a Gemini")
             return [] if written is None else [self._noted(part, written)]
         return [self._media(part)]
 
@@ -202,7 +202,7 @@ class _Contents:
             case ir.Audio():
                 written = {"inlineData": {"mimeType": f"audio/{part.format}", "data": part.data}}
             case _:
-                raise _refused(part)
+                raise no_place(part, "a Gemini")
         return self._noted(part, written)
 
     def _source(self, part: ir.Part, source: ir.Source, inline_type: str, linked_type: str) -> dict[str, Any]:
@@ -213,7 +213,7 @@ class _Contents:
             data = base64.b64encode(source.data.encode()).decode()
             return {"inlineData": {"mimeType": source.media_type or "text/plain", "data": data}}
         if source.kind == "file" and not self._own:
-            raise _refused(part)
+            raise no_place(part, "a Gemini")
         media_type = source.media_type or type_of_url(source.data) or (None if source.kind == "file" else linked_type)
         return {"fileData": {"fileUri": source.data} | ({} if media_type is None else {"mimeType": media_type})}
 
@@ -235,8 +235,3 @@ def _sign_last(written: list[dict[str, Any]], signature: str) -> dict[str, Any] 
         written[-1] = last | {"thoughtSignature": signature}
         return None
     return {"thoughtSignature": signature}
-
-
-def _refused(part: ir.Part) -> UnsupportedField:
-    kind = part.document.get("type") if isinstance(part, ir.Opaque) else type(part).__name__.lower()
-    return UnsupportedField(f"'{part.path}': a Gemini upstream has no place for this {kind} part.", param=part.path)

@@ -53,7 +53,16 @@ class _Cleaner:
         self._type(schema, written)
         for name, value in schema.items():
             self._keyword(name, value, written, refs, depth + 1)
+        if isinstance(written.get("required"), list):
+            self._required(written)
         return written
+
+    def _required(self, written: dict[str, Any]) -> None:
+        """The API refuses to require what is not declared ("property is not defined")."""
+        declared = [name for name in written["required"] if isinstance(name, str) and name in written.get("properties", {})]
+        if len(declared) < len(written["required"]):
+            self._lost("required", "what is declared")
+            written["required"] = declared
 
     def _referred(self, schema: Mapping[str, Any], refs: tuple[str, ...], depth: int) -> dict[str, Any]:
         """What the reference means, with what stands beside it. A cycle goes on for a little and is then cut."""

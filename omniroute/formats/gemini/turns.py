@@ -130,7 +130,7 @@ def _part(part: Members, role: str, calls: Calls) -> list[ir.AnyPart]:
         return [ir.Opaque(NAME, part.document, path=part.path)]
     else:
         raise BadRequest(f"'{part.path}' must hold a text, data, a function call or a function response.", param=part.path)
-    unknown = part.rest()
+    unknown = {} if isinstance(made, ir.Opaque) else part.rest()
     made = replace(made, unknown=unknown) if unknown else made
     if isinstance(made, ir.Text) and signature and role == "assistant":
         return [made, replace(read_reasoning("", signature), path=part.path)]

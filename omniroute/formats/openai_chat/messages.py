@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from omniroute.errors import UnsupportedField
 from omniroute.formats import ir, media
 from omniroute.formats.openai_chat.details import NAME, signs_text, write_details, write_signature
 from omniroute.formats.openai_chat.response import write_tool_call
-from omniroute.formats.wording import Dropped
+from omniroute.formats.wording import Dropped, no_place
 
 
 def write_messages(request: ir.Request, dropped: Dropped) -> list[dict[str, Any]]:
@@ -162,7 +161,7 @@ class _Messages:
                 return {"type": "refusal", "refusal": part.text}
             case ir.Opaque() if part.origin == NAME:
                 return dict(part.document)
-        raise _refused(part)
+        raise no_place(part, "a Chat Completions")
 
     def _text(self, part: ir.Text) -> dict[str, Any]:
         if part.citations:
@@ -171,12 +170,12 @@ class _Messages:
 
     def _only_text(self, part: ir.AnyPart) -> ir.Text:
         if not isinstance(part, ir.Text):
-            raise _refused(part)
+            raise no_place(part, "a Chat Completions")
         return part
 
     def _image_url(self, part: ir.Image) -> str:
         if part.source.kind == "file":
-            raise _refused(part)
+            raise no_place(part, "a Chat Completions")
         return part.source.data if part.source.kind == "url" else media.data_url(part.source, "image/png")
 
     def _document(self, part: ir.Document) -> dict[str, Any]:
@@ -195,7 +194,7 @@ class _Messages:
         elif source.kind == "file" and self._own:
             file = {"file_id": source.data} | ({"filename": part.title} if part.title else {})
         else:
-            raise _refused(part)
+            raise no_place(part, "a Chat Completions")
         return self._marked({"type": "file", "file": file}, part)
 
     def _marked(self, written: dict[str, Any], part: ir.Part) -> dict[str, Any]:
@@ -210,8 +209,3 @@ class _Messages:
             else:
                 self._dropped.add(f"{part.path}.cache_control")
         return written
-
-
-def _refused(part: ir.Part) -> UnsupportedField:
-    kind = part.document.get("type") if isinstance(part, ir.Opaque) else type(part).__name__.lower()
-    return UnsupportedField(f"'{part.path}': a Chat Completions upstream has no place for this {kind} part.", param=part.path)
