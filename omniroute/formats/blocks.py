@@ -52,9 +52,11 @@ class Blocks:
         """A part was opened."""
         return self._next > 0
 
-    def so_far(self) -> str:
-        """The text of the open reasoning part or tool call up to now."""
-        return "".join(self._fragments)
+    def so_far(self, key: Hashable) -> str:
+        """The text up to now of the part `key`, a tool call or reasoning that is open or waits; "" for any other."""
+        if key in self._waiting:
+            return "".join(self._waiting[key].fragments)
+        return "".join(self._fragments) if key == self.key else ""
 
     def open(self, key: Hashable, part: ir.PartStarted, initial: str = "") -> list[ir.Event]:
         """A part begins. `initial` are a tool call's arguments if no fragment of them comes."""
@@ -115,7 +117,7 @@ class Blocks:
         """Whether the open part may be closed now: not a tool call whose arguments are not whole."""
         if self.kind != "tool_call" or self._ended:
             return True
-        return not self._custom and _whole(self.so_far() or self._initial)
+        return not self._custom and _whole(self.so_far(self.key) or self._initial)
 
     def _begin(self, key: Hashable, part: ir.PartStarted, initial: str) -> ir.Event:
         self.key, self.kind, self.index, self._custom = key, part.kind, self._next, part.custom

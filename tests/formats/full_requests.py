@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.formats import samples_gemini
+from tests.formats import samples_gemini, samples_responses
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 PDF = "JVBERi0xLjQKJcOkw7zDtsOfCg=="
@@ -149,4 +149,9 @@ MESSAGES: dict[str, Any] = {
     "context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
 }
 
-FULL = {"openai_chat": CHAT, "anthropic_messages": MESSAGES, "gemini": samples_gemini.FULL}
+FULL = {
+    "openai_chat": CHAT,
+    "anthropic_messages": MESSAGES,
+    "openai_responses": samples_responses.FULL,
+    "gemini": samples_gemini.FULL,
+}

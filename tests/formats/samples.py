@@ -15,6 +15,7 @@ import orjson
 
 from tests.formats.sample import UNICODE, Sample
 from tests.formats.samples_gemini import GEMINI
+from tests.formats.samples_responses import RESPONSES
 
 # Chat -----------------------------------------------------------------------------------
 
@@ -331,4 +332,4 @@ MESSAGES = (
     Sample("nothing to say", message_start() + message_end("end_turn"), message([], "end_turn")),
 )
 
-SAMPLES = {"openai_chat": CHAT, "anthropic_messages": MESSAGES, "gemini": GEMINI}
+SAMPLES = {"openai_chat": CHAT, "anthropic_messages": MESSAGES, "openai_responses": RESPONSES, "gemini": GEMINI}

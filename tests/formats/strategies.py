@@ -46,6 +46,10 @@ REASONING = SIGNED_REASONING | SEALED_REASONING
 SIGNED_CALL = st.builds(
     ir.ToolCall, NAME.map(lambda name: f"call_{name}"), NAME, ARGUMENTS, signature=BLOB, origin=st.just("gemini")
 )
+CUSTOM_CALL = st.builds(ir.ToolCall, NAME.map(lambda name: f"call_{name}"), NAME, SOME_TEXT, custom=st.just(True))
+SIGNED_BY_OPENAI = st.builds(ir.Reasoning, SOME_TEXT, signature=BLOB, origin=st.just("openai_responses")) | st.builds(
+    ir.Reasoning, st.just(""), data=BLOB, origin=st.just("openai_responses")
+)
 # What a client of the format sends back, where the format's own upstream takes no other's.
 OWN_REASONING = {"gemini": st.builds(ir.Reasoning, SOME_TEXT, signature=BLOB, origin=st.just("gemini")) | PLAIN_REASONING}
 
@@ -60,6 +64,17 @@ def answers(*parts: st.SearchStrategy[ir.AnyPart]) -> st.SearchStrategy[Answer]:
         return Answer("id_1", "model-x", 1700000000, made, draw(USAGE), reason)
 
     return st.composite(finished)()
+
+
+def as_responses_tells_it(answer: Answer) -> Answer:
+    """Texts, and refusals, that follow one another are one; a count that was not told is zero."""
+    parts: list[ir.AnyPart] = []
+    for part in answer.parts:
+        if not (isinstance(part, ir.Text | ir.Refusal) and parts and type(part) is type(parts[-1])):
+            parts.append(part)
+    told = answer.usage or ir.Usage()
+    usage = replace(told, cached=told.cached or 0, cache_write=told.cache_write or 0, reasoning=told.reasoning or 0)
+    return replace(answer, parts=tuple(parts), usage=usage)
 
 
 def as_gemini_tells_it(answer: Answer) -> Answer:

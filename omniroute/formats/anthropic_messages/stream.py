@@ -201,7 +201,7 @@ class StreamWriter:
             case ir.ReasoningDelta():
                 return self._delta({"type": "thinking_delta", "thinking": event.text})
             case ir.ArgumentsDelta():
-                return self._delta({"type": "input_json_delta", "partial_json": event.text})
+                return self._delta({"type": "input_json_delta", "partial_json": self._fragment(event.text)})
             case ir.RefusalDelta():
                 return self._delta({"type": "text_delta", "text": event.text})
             case ir.CitationSeen() if event.citation.origin == NAME:
@@ -279,10 +279,17 @@ class StreamWriter:
         opened = self._part_started(sealed)
         return opened + self._delta({"type": "signature_delta", "signature": signature}) + self._part_stopped()
 
+    def _fragment(self, text: str) -> str:
+        """The input of a custom tool is free text: here it stands in an object, as it does in a whole answer."""
+        custom = self._open is not None and self._open.custom
+        return orjson.dumps(text)[1:-1].decode() if custom else text
+
     def _part_stopped(self) -> bytes:
         if self._open is None:
             return b""
         signature = self._signature_delta(self._open)
+        if self._open.custom:
+            signature = self._delta({"type": "input_json_delta", "partial_json": '"}'})
         self._open = None
         return signature + _encode({"type": "content_block_stop", "index": self._index})
 
@@ -307,7 +314,7 @@ def _opening(event: ir.PartStarted) -> tuple[dict[str, Any] | None, str]:
     if event.kind in ("text", "refusal"):
         return {"type": "text", "text": ""}, ""
     if event.kind == "tool_call":
-        return {"type": "tool_use", "id": event.id, "name": event.name, "input": {}}, ""
+        return {"type": "tool_use", "id": event.id, "name": event.name, "input": {}}, '{"input":"' if event.custom else ""
     if event.kind == "reasoning":
         if event.data is not None and event.origin == NAME:
             return {"type": "redacted_thinking", "data": event.data}, ""

@@ -146,7 +146,7 @@ class StreamReader:
                 events += blocks.open(key, ir.PartStarted(0, "reasoning", data=part.data, origin=part.origin))
                 events += blocks.close(key)
                 continue
-            said = blocks.so_far() if blocks.key == "reasoning" else ""
+            said = blocks.so_far("reasoning")
             if part.signature is not None and part.text and said.endswith(part.text):
                 if said != part.text:
                     continue  # it signs only the end of what was said: a signature of half a part is worth nothing
