@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bench.gateway import start
 from tests.gateway import Gateway
-from tests.relay.conftest import WAYS
+from tests.relay.conftest import connect, moved
+from tests.relay.ways import CHAT, WAYS
 from tests.upstream.client import Upstream
 from tests.upstream.raw import Client
 
@@ -27,27 +28,27 @@ def ending_gateway(folder: Path, **env: str) -> Iterator[Gateway]:
 
 def test_streams_end_with_an_error_event_and_a_row(tmp_path: Path, upstream: Upstream) -> None:
     upstream.always({"text": "word " * 5000, "pieces": 5000, "gap": 0.02})
-    with ending_gateway(tmp_path, DRAIN_SECONDS="0.5") as here:
-        here.add_upstream("chat", upstream.v1)
-        here.add_upstream("messages", upstream.url, "anthropic-compatible")
+    with ending_gateway(tmp_path, DRAIN_SECONDS="0.5", **moved(upstream)) as here:
+        connect(here, upstream)
         idle = Client(here.url)
         assert idle.get("/v1/models").read().status == 200
         clients = []
         for way in WAYS.values():
             client = Client(here.url, timeout=30)
-            client.post(way.path, way.body(stream=True))
+            way.post(client, stream=True)
             client.read_until(b"word")
             clients.append((way, client))
         here.server.process.terminate()
         for way, client in clients:
             with client:
                 rest = client.read_until(b"\r\n0\r\n\r\n")
-            assert b'"class":"draining"' in rest and (way.chat or b"event: error" in rest)
-            assert b"[DONE]" not in rest and b"message_stop" not in rest
+            named = way.client.error_event
+            assert b'"class":"draining"' in rest and (named is None or f"event: {named}".encode() in rest)
+            assert not any(end in rest for end in way.client.clean_ends)
         assert here.server.process.wait(20) == 0
         idle.leave()
     with sqlite3.connect(here.data_dir / "omniroute.db") as database:
-        assert database.execute("SELECT status, kind FROM log_rows").fetchall() == [(200, "draining")] * 3
+        assert database.execute("SELECT status, kind FROM log_rows").fetchall() == [(200, "draining")] * len(WAYS)
     database.close()
 
 
@@ -56,7 +57,7 @@ def test_a_whole_answer_in_flight_is_finished(tmp_path: Path, upstream: Upstream
     with ending_gateway(tmp_path) as here:
         here.add_upstream("chat", upstream.v1)
         with Client(here.url, timeout=30) as client:
-            client.post("/v1/chat/completions", WAYS["chat"].body())
+            CHAT.post(client)
             upstream.wait_for(1)
             here.server.process.terminate()
             assert client.read().status == 200

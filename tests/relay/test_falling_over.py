@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.gateway import Gateway
-from tests.relay.conftest import WAITS, Way, ask, logged
+from tests.relay.conftest import WAITS, ask, connect, logged, moved
+from tests.relay.ways import CHAT, Way
 from tests.upstream.client import Upstream, until
 from tests.upstream.script import TEXT
 
@@ -19,11 +20,11 @@ LAST = ["400", "413", "422", "redirect"]
 
 @pytest.fixture
 def pair(gateway: Callable[..., Gateway], upstream: Upstream) -> Gateway:
-    """Two connections each at a Chat and a Messages upstream; the first has the key sk-good-1."""
-    here = gateway(**(WAITS | {"FIRST_EVENT_SECONDS": "1"}))
-    for name, url, type in (("chat", upstream.v1, "openai-compatible"), ("messages", upstream.url, "anthropic-compatible")):
-        node_id = here.add_upstream(name, url, type)
-        here.add_connection(node_id, "sk-good-2", "second", priority=1)
+    """Two connections each at an upstream of every format; the first has the key sk-good-1."""
+    here = gateway(**(WAITS | {"FIRST_EVENT_SECONDS": "1"} | moved(upstream)))
+    connect(here, upstream)
+    for provider_id in {row["provider"] for row in here.api("GET", "/api/providers")["connections"]}:
+        here.add_connection(provider_id, "sk-good-2", "second", priority=1)
     return here
 
 
@@ -66,7 +67,7 @@ def test_nothing_is_repeated_after_content(pair: Gateway, upstream: Upstream, wa
     clear(pair, upstream)
     upstream.queue("cut", key="sk-good-1", path=way.upstream_path)
     answer = ask(pair, way, stream=True)
-    assert answer.events[-1][1]["omniroute"]["class"] == "stream_cut"
+    assert way.beside(answer.events[-1][1])["class"] == "stream_cut"
     assert len(upstream.requests(way.upstream_path)) == 1
 
 
@@ -107,6 +108,3 @@ def test_a_pinned_connection_is_the_only_one(pair: Gateway, upstream: Upstream, 
     assert ask(pair, way, {"X-OmniRoute-Connection": "second"}).status == 200
     assert upstream.last().key == "sk-good-2"
     assert ask(pair, way, {"X-OmniRoute-Connection": "nobody"}).status == 404
-
-
-CHAT = Way("/v1/chat/completions", "chat", "/chat/completions")

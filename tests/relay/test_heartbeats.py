@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.gateway import Gateway
-from tests.relay.conftest import Way, ask, logged
+from tests.relay.conftest import ask, logged
+from tests.relay.ways import Way
 from tests.upstream.client import Upstream
 from tests.upstream.script import TEXT
 
@@ -36,7 +37,7 @@ def test_a_failure_after_a_heartbeat_is_an_error_event(here: Gateway, upstream: 
     answer = ask(here, way, stream=True)
     assert answer.status == 200 and answer.body.startswith(BEAT)
     event, last = answer.events[-1]
-    assert event == (None if way.chat else "error")
+    assert event == way.client.error_event
     assert way.error(last)["message"].startswith("messages: something is wrong with them")
     row = logged(here, answer)
     assert (row["status"], row["class"]) == (200, "bad_request")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.gateway import Gateway
-from tests.relay.conftest import Way
+from tests.relay.ways import Way
 from tests.upstream.client import Upstream
 from tests.upstream.raw import Client
 
@@ -22,10 +22,10 @@ MOMENTS = {
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_leaving_a_stream_closes_the_upstream(here: Gateway, upstream: Upstream, way: Way, moment: str) -> None:
     script, events = MOMENTS[moment]
-    model = f"{moment}, {way.path} to {way.prefix}"
+    model = f"{moment.replace(' ', '-')}-{type(way.client).__name__}-{way.prefix}"
     upstream.queue(script)
     with Client(here.url) as client:
-        client.post(way.path, way.body(model, stream=True))
+        way.post(client, model, stream=True)
         seen = upstream.wait_for(1, events=events)
         if events:
             client.receive()
@@ -38,7 +38,7 @@ def test_leaving_a_stream_closes_the_upstream(here: Gateway, upstream: Upstream,
 def test_leaving_before_a_whole_answer_closes_the_upstream(here: Gateway, upstream: Upstream, way: Way) -> None:
     upstream.queue({"fault": "hang"})
     with Client(here.url) as client:
-        client.post(way.path, way.body())
+        way.post(client)
         seen = upstream.wait_for(1)
     assert upstream.closed(seen.id, within=1.0)
     assert here.log_rows(1, status="499")[0]["class"] == "client_gone"
@@ -58,14 +58,14 @@ def test_a_client_that_asks_again_on_the_same_connection_is_not_taken_for_gone(
 ) -> None:
     with Client(here.url) as client:
         for _ in range(3):
-            assert client.post(way.path, way.body(stream=True)).read().status == 200
-            assert client.post(way.path, way.body()).read().status == 200
+            assert way.post(client, stream=True).read().status == 200
+            assert way.post(client).read().status == 200
 
 
 def test_a_request_sent_early_does_not_end_the_one_before(here: Gateway, upstream: Upstream, way: Way) -> None:
     """Pipelining makes the socket readable though the client is there."""
     upstream.queue("slow", model="early")
     with Client(here.url) as client:
-        client.post(way.path, way.body("early", stream=True))
-        client.post(way.path, way.body("late", stream=True))
+        way.post(client, "early", stream=True)
+        way.post(client, "late", stream=True)
         assert client.read_until(b"\r\n0\r\n\r\n").count(b"slow") == 20

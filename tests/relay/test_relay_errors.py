@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.gateway import Gateway, running_gateway
-from tests.relay.conftest import Way, ask, logged
+from tests.relay.conftest import ask, logged
+from tests.relay.ways import Way
 from tests.upstream.client import Upstream, until
 from tests.upstream.raw import Answer, post
 from tests.upstream.relay import Relay

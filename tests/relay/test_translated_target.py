@@ -99,7 +99,7 @@ def test_a_strict_request_learns_that_the_model_takes_no_temperature() -> None:
         ("openai", "o3", {"max_completion_tokens": 50, "reasoning_effort": "high"}, ("temperature",)),
         ("groq", "openai/gpt-oss-120b", {"max_completion_tokens": 50, "reasoning_effort": "high", "temperature": 1}, ()),
         ("deepseek", "deepseek-v4-pro", {"max_tokens": 50, "reasoning_effort": "high", "temperature": 1}, ()),
-        ("gemini", "gemini-3.8-flash", {"max_tokens": 50, "reasoning_effort": "high", "temperature": 1}, ()),
+        ("gemini-openai", "gemini-3.8-flash", {"max_tokens": 50, "reasoning_effort": "high", "temperature": 1}, ()),
         ("openrouter", "openai/gpt-6-luna", {"max_tokens": 50, "reasoning_effort": "high", "temperature": 1}, ()),
         ("chat", "gpt-5.4", {"max_completion_tokens": 50, "reasoning_effort": "high"}, ("temperature",)),
         ("chat", "llama-4", {"max_tokens": 50, "reasoning_effort": "high", "temperature": 1}, ()),

@@ -46,7 +46,9 @@ class Seen:
 
     @property
     def model(self) -> str | None:
-        return self.json.get("model") if self.body else None
+        """As the body has it, or, where there it is not, the path: .../models/{model}:verb."""
+        _, found, call = self.path.partition("/models/")
+        return (self.json.get("model") if self.body else None) or (call.rpartition(":")[0] if found else None)
 
     def header(self, name: str) -> str | None:
         """The value; raises AssertionError when the name came more than once."""
