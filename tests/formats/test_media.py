@@ -4,7 +4,7 @@ import pytest
 
 from omniroute.errors import BadRequest
 from omniroute.formats.ir import Source
-from omniroute.formats.media import data_url, read_url, text_of
+from omniroute.formats.media import data_url, read_url, text_of, type_of_url
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,17 @@ def test_a_data_url_comes_back_as_it_was() -> None:
 )
 def test_text_of_a_file(source: Source, text: str | None) -> None:
     assert text_of(source) == text
+
+
+@pytest.mark.parametrize(
+    ("url", "media_type"),
+    [
+        ("https://e.test/a.PNG?x=1#y.pdf", "image/png"),
+        ("https://e.test/a.pdf", "application/pdf"),
+        ("https://e.test/a", None),
+        ("https://e.test/a.b/c", None),
+        ("png", None),
+    ],
+)
+def test_what_a_urls_ending_says(url: str, media_type: str | None) -> None:
+    assert type_of_url(url) == media_type
