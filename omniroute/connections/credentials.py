@@ -6,10 +6,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from omniroute.given import Given
+from omniroute.providers.addresses import base_url, value_problem
 from omniroute.providers.catalog import Provider
 from omniroute.security.redaction import MASK
 from omniroute.security.vault import Vault
@@ -36,8 +37,14 @@ class Credentials:
     def __init__(self, vault: Vault, pepper: str) -> None:
         self._vault, self._pepper = vault, pepper.encode()
 
-    def read_key(self, read: Given, provider: Provider, stored: Secret | None) -> Secret:
-        """The field `api_key`. Left blank, the stored one is kept. What is wrong is noted in `read`, without repeating it."""
+    def read_key(self, read: Given, provider: Provider, stored: Secret | None, fields: Mapping[str, Any] | None = None) -> Secret:
+        """The field `api_key`. Left blank, the stored one is kept. What is wrong is noted in `read`, without repeating it.
+
+        Where `fields`, as they will be stored, make an address of their own, the same key at another address is another secret.
+        Raises VaultError if that has to be found out for a stored key that can't be opened.
+        """
+        address = base_url(provider, fields or {})
+        place = provider.id if address == provider.base_url else f"{provider.id}\0{address}"
         key = read["api_key"]
         if key is not None and not isinstance(key, str):
             read.refuse("api_key", "must be text")
@@ -46,14 +53,19 @@ class Credentials:
         if not key:
             if stored is None and provider.key_required:
                 read.refuse("api_key", "is needed")
+            if stored is not None and stored.sealed and any(field.fills for field in provider.fields):
+                return replace(stored, digest=self._digest(place, self._vault.open(stored.sealed)))
             return stored or NONE
         if problem := key_problem(key):
             read.refuse("api_key", problem)
             return stored or NONE
-        digest = hmac.new(self._pepper, f"{provider.id}\0{key}".encode(), hashlib.sha256).hexdigest()
+        digest = self._digest(place, key)
         if stored is not None and stored.digest == digest:
             return stored
         return Secret(self._vault.seal(key), digest, hint(key))
+
+    def _digest(self, place: str, key: str) -> str:
+        return hmac.new(self._pepper, f"{place}\0{key}".encode(), hashlib.sha256).hexdigest()
 
     def read_fields(self, read: Given, provider: Provider, stored: Mapping[str, Any]) -> dict[str, Any]:
         """The field `fields`: texts for the inputs that the provider declares. A secret left blank (or "***") is kept."""
@@ -71,6 +83,8 @@ class Credentials:
             value = (given.get(name) or "").strip()
             if len(value) > LONGEST or (value and not value.isprintable()):
                 read.refuse(f"fields.{name}", "must be one line without control characters")
+            elif value and (problem := value_problem(field, value)):
+                read.refuse(f"fields.{name}", problem)
             elif field.secret and value not in ("", MASK):
                 kept[name] = {"sealed": self._vault.seal(value)}
             elif not field.secret and name in given:

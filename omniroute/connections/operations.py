@@ -16,6 +16,7 @@ from omniroute.errors import Conflict, DatabaseAway, FeatureOff, Invalid, Missin
 from omniroute.given import Given
 from omniroute.models.db import Database
 from omniroute.models.upstreams import ConnectionRow, NodeRow
+from omniroute.providers.addresses import base_url
 from omniroute.providers.catalog import Catalog, Provider
 from omniroute.providers.nodes import as_provider, is_cc
 from omniroute.routing.configuration import Connection
@@ -54,7 +55,8 @@ MOST_AT_ONCE = 1000
 class ConnectionView:
     """`prefix` is what is typed and shown for its provider. `key_hint` is like "sk-...1234". Times are seconds since 1970.
 
-    `last_test` is a verdict as the API gives it, without the model list. Secret `fields` are shown as "***".
+    `last_test` is a verdict as the API gives it, without the model list. Secret `fields` are shown as "***". `base_url` is where
+    its requests go, "" when its provider is gone.
     """
 
     id: str
@@ -74,6 +76,7 @@ class ConnectionView:
     last_test: dict[str, Any] | None
     last_tested_at: float | None
     fields: dict[str, str]
+    base_url: str
     created_at: float
     updated_at: float
 
@@ -120,7 +123,7 @@ class Connections:
     def create(self, given: Mapping[str, Any], by: Actor) -> ConnectionView:
         """Raises Invalid, Missing for an unknown provider, FeatureOff for a Claude Code node without its flag.
 
-        Raises Conflict when a node owns the native provider's name, or the provider has this very key already.
+        Raises Conflict when a node owns the native provider's name, or the provider has this very key already at this address.
         """
         read = Given(given, LABELS)
         name = read.text("provider", needed=True)
@@ -162,7 +165,7 @@ class Connections:
         return Bulk(tuple(created), tuple(refused))
 
     def update(self, connection_id: str, given: Mapping[str, Any], by: Actor) -> ConnectionView:
-        """Change what is given; an API key left blank is kept. A new one sends the connection back to `untested`.
+        """Change what is given; an API key left blank is kept. A new one, or a new address, sends it back to `untested`.
 
         Raises Invalid, Missing, Conflict.
         """
@@ -175,10 +178,10 @@ class Connections:
                 raise Conflict(f"The provider {row.provider_id!r} of this connection is gone; it can only be deleted.")
             if "provider" in read and read["provider"] != row.provider_id:
                 read.refuse("provider", "can't be changed; make a new connection instead")
-            before, digest = _audited(row), row.key_digest
+            before, asked = _audited(row), (row.key_digest, base_url(provider, row.fields))
             columns = self._columns(read, provider, row)
             columns["name"] = columns["name"] or row.name
-            if columns["key_digest"] != digest:
+            if asked != (columns["key_digest"], base_url(provider, columns["fields"])):
                 self._refuse_known_key(session, provider, columns["key_digest"], row.id)
                 columns |= UNTESTED
             for name, value in columns.items():
@@ -262,7 +265,8 @@ class Connections:
     def _columns(self, read: Given, provider: Provider, row: ConnectionRow | None) -> dict[str, Any]:
         """What of a row the user decides. Raises Invalid."""
         stored = None if row is None else Secret(row.sealed, row.key_digest, row.key_hint)
-        secret = self._credentials.read_key(read, provider, stored)
+        fields = self._credentials.read_fields(read, provider, row.fields if row else {})
+        secret = self._credentials.read_key(read, provider, stored, fields)
         columns = {
             "name": read.text("name", row.name if row else ""),
             "sealed": secret.sealed,
@@ -271,7 +275,7 @@ class Connections:
             "priority": read.whole("priority", row.priority if row else 0, 0, 1_000_000),
             "max_concurrent": read.whole_or_none("max_concurrent", row.max_concurrent if row else None, 1, 1_000_000),
             "is_active": read.flag("is_active", row.is_active if row else True),
-            "fields": self._credentials.read_fields(read, provider, row.fields if row else {}),
+            "fields": fields,
         }
         read.check()
         return columns
@@ -360,6 +364,7 @@ def _view(row: ConnectionRow, provider: Provider | None) -> ConnectionView:
         last_test=row.last_test,
         last_tested_at=row.last_tested_at,
         fields={name: MASK if isinstance(value, Mapping) else value for name, value in row.fields.items()},
+        base_url=base_url(provider, row.fields) if provider else "",
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

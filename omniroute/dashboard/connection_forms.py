@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from flask import flash, request
 from wtforms import Field, Form, IntegerField, PasswordField, StringField
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
 from omniroute.connections.operations import ConnectionView
 from omniroute.dashboard.forms import stripped
-from omniroute.errors import Missing
+from omniroute.errors import Invalid, Missing
+from omniroute.providers.addresses import value_problem
+from omniroute.providers.values import Field as Declared
 from omniroute.providers.values import Provider
 from omniroute.routing.verdict import Verdict
 from omniroute.services import Services
@@ -54,11 +57,11 @@ def form_for(provider: Provider, saved: ConnectionView | None = None) -> Connect
         kept = field.secret and saved is not None and field.name in saved.fields
         made[f"field_{field.name}"] = (PasswordField if field.secret else StringField)(
             field.label,
-            [InputRequired(f"{field.label} is needed.") if field.required and not kept else Optional()],
+            [InputRequired(f"{field.label} is needed.") if field.required and not kept else Optional(), *_fitting(field)],
             filters=[stripped],
             default="" if saved is None or field.secret else saved.fields.get(field.name, ""),
             description=field.help,
-            render_kw={"placeholder": field.placeholder},
+            render_kw={"placeholder": field.placeholder or field.default},
         )
     form = type("ProviderConnectionForm", (ConnectionForm,), made)
     return cast(ConnectionForm, form(request.form or None, obj=saved))
@@ -67,6 +70,22 @@ def form_for(provider: Provider, saved: ConnectionView | None = None) -> Connect
 def own_fields(form: ConnectionForm) -> list[Field]:
     """The fields that the provider's data added, for the template."""
     return [field for name, field in form._fields.items() if name.startswith("field_")]
+
+
+def own_wrong(form: ConnectionForm) -> Invalid | None:
+    """What is wrong with those fields, for a Check, which goes without the rest of the form. None if nothing is."""
+    wrong = {field.name: field.errors[0] for field in own_fields(form) if not field.validate(form)}
+    return Invalid(" ".join(wrong.values()), wrong) if wrong else None
+
+
+def _fitting(declared: Declared) -> list[Callable[[Form, Field], None]]:
+    """The check that a value fits its place in the address, told beside the field."""
+
+    def check(form: Form, field: Field) -> None:
+        if field.data and (problem := value_problem(declared, field.data)):
+            raise ValidationError(f"{declared.label} {problem}.")
+
+    return [check] if declared.fills else []
 
 
 def known(services: Services, provider_id: str) -> Provider:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from flask import flash, request
 from flask.typing import ResponseReturnValue
 
-from omniroute.dashboard.connection_forms import ConnectionForm, form_for, known, own_fields, say
+from omniroute.dashboard.connection_forms import ConnectionForm, form_for, known, own_fields, own_wrong, say
 from omniroute.dashboard.forms import fresh_status, refuse
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import confirmation, go, page, part, refused, wants_part
 from omniroute.edge.current import actor
 from omniroute.errors import Missing, OperationError
+from omniroute.providers.addresses import placed
 from omniroute.providers.values import Provider
 from omniroute.routing.verdict import Verdict
 from omniroute.services import Services
@@ -39,9 +40,11 @@ def check(services: Services, provider_id: str) -> ResponseReturnValue:
     if provider is None:
         raise Missing(f"There is no provider {provider_id!r} in the catalogue.")
     form = form_for(provider)
-    verdict = services.probe.check_native(provider, form.given().get("api_key") or None)
+    given, refusal, verdict = form.given(), own_wrong(form), None
+    if refusal is None:
+        verdict = services.probe.check_native(placed(provider, given.get("fields", {})), given.get("api_key") or None)
     if wants_part():
-        return part("parts/verdict.html", verdict=verdict, refusal=None, form=form, importing=False)
+        return part("parts/verdict.html", verdict=verdict, refusal=refusal, form=form, importing=False)
     return connect_page(services, provider, form, verdict=verdict)
 
 
@@ -74,11 +77,11 @@ def edit(services: Services, connection_id: str) -> ResponseReturnValue:
     form, status = form_for(provider, row), fresh_status()
     if request.method == "POST" and form.validate():
         try:
-            row = services.connections.update(row.id, form.given(), actor())
+            moved_from, row = row.base_url, services.connections.update(row.id, form.given(), actor())
         except OperationError as refusal:
             status = refuse(form, refusal)
         else:
-            if form.given().get("api_key"):
+            if form.given().get("api_key") or row.base_url != moved_from:
                 say(row.name, services.probe.test(row.id, by=actor()))
             else:
                 flash(f"{row.name} saved.", "good")

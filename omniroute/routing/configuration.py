@@ -7,14 +7,17 @@ under it. Secrets stay sealed in here; they are opened at the moment of the call
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from omniroute.providers.catalog import Provider
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A credential at one provider or node. `sealed` is the encrypted API key, "" for providers that ask for none."""
+    """A credential at one provider or node. `sealed` is the encrypted API key, "" for providers that ask for none.
+
+    `base_url` is the address that its own fields make, "" where the provider's is asked.
+    """
 
     id: str
     provider_id: str
@@ -27,11 +30,16 @@ class Connection:
     status_reason: str | None = None
     succeeded: bool = False  # has answered at least once: routing/failures.py reads some errors differently then
     fields: Mapping[str, str] = field(default_factory=dict)
+    base_url: str = ""
 
     @property
     def terminal(self) -> bool:
         """Set by the operator's side of things (bad key, ban); time never heals it."""
         return self.test_status in ("error", "banned")
+
+    def at(self, provider: Provider) -> Provider:
+        """Its provider, at its own address if it has one."""
+        return replace(provider, base_url=self.base_url) if self.base_url else provider
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,11 +67,11 @@ def plan(
                 continue
             mark = _mark(marks, row.id, target.model, now)
             if mark is None:
-                ready.append(Step(target, row))
+                ready.append(Step(target.through(row), row))
             elif mark.stated:
                 left_out.append(LeftOut(target, row, "cooling", mark.kind, mark.until))
             else:
-                cooling.append((mark.until, Step(target, row)))
+                cooling.append((mark.until, Step(target.through(row), row)))
     steps = ready + [step for _, step in sorted(cooling, key=lambda pair: pair[0])]
     return Plan(tuple(steps[:MAX_ATTEMPTS]), tuple(left_out), resolution.reason)
 

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 
 from omniroute.errors import BadRequest, FlagOff, Forbidden, ModelNotFound, NoConnection
 from omniroute.providers.catalog import Provider
-from omniroute.routing.configuration import ClientKey, Configuration
+from omniroute.routing.configuration import ClientKey, Configuration, Connection
 
 CC_FLAG = "ENABLE_CC_COMPATIBLE_PROVIDER"
 LONG_CONTEXT = "[1m]"
@@ -37,6 +37,10 @@ class Target:
     def shown(self) -> str:
         """What logs and clients see."""
         return f"{self.provider.prefix}/{self.model}"
+
+    def through(self, connection: Connection) -> Target:
+        """The same, asked at the connection's own address if it has one."""
+        return Target(connection.at(self.provider), self.model) if connection.base_url else self
 
 
 @dataclass(frozen=True, slots=True)

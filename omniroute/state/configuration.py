@@ -138,12 +138,13 @@ def _load(session: Session, catalog: Catalog, vault: Vault, cc_enabled: bool) ->
     connections = session.scalars(
         sa.select(ConnectionRow).order_by(ConnectionRow.priority, ConnectionRow.created_at, ConnectionRow.id)
     )
+    providers = {**catalog.providers, **{node.id: node for node in nodes}}
     models = session.scalars(sa.select(ModelRow).order_by(ModelRow.created_at, ModelRow.model_id))
     return Configuration(
         version=version,
-        providers=MappingProxyType({**catalog.providers, **{node.id: node for node in nodes}}),
+        providers=MappingProxyType(providers),
         prefixes=MappingProxyType(_prefixes(catalog, nodes)),
-        connections=_grouped(connection_value(row) for row in connections),
+        connections=_grouped(connection_value(row, providers.get(row.provider_id)) for row in connections),
         keys=MappingProxyType({row.digest: key_value(row) for row in session.scalars(sa.select(KeyRow))}),
         models=_grouped(model_value(row) for row in models),
         settings=MappingProxyType({row.key: row.value for row in session.scalars(sa.select(SettingRow))}),

@@ -7,7 +7,9 @@ from typing import Any
 
 from omniroute.models.keys import KeyRow
 from omniroute.models.upstreams import ConnectionRow, ModelRow, NodeRow
+from omniroute.providers.addresses import base_url
 from omniroute.providers.nodes import Node
+from omniroute.providers.values import Provider
 from omniroute.routing.configuration import ClientKey, Connection, ListedModel
 from omniroute.security.vault import Vault
 
@@ -28,7 +30,9 @@ def node_value(row: NodeRow, vault: Vault) -> Node:
     )
 
 
-def connection_value(row: ConnectionRow) -> Connection:
+def connection_value(row: ConnectionRow, provider: Provider | None = None) -> Connection:
+    """`provider` is its provider or node, None if that is gone."""
+    address = base_url(provider, row.fields) if provider else ""
     return Connection(
         id=row.id,
         provider_id=row.provider_id,
@@ -41,6 +45,7 @@ def connection_value(row: ConnectionRow) -> Connection:
         status_reason=row.status_reason,
         succeeded=row.succeeded,
         fields={name: value["sealed"] if isinstance(value, Mapping) else value for name, value in row.fields.items()},
+        base_url=address if provider and address != provider.base_url else "",
     )
 
 

@@ -68,3 +68,18 @@ def test_hints_tell_little() -> None:
 def test_key_problem() -> None:
     assert key_problem("sk-" + "!~" * 10) is None
     assert "ASCII" in str(key_problem("sk 1"))
+
+
+def test_a_field_fits_its_place_in_the_address(vault: Vault) -> None:
+    placed = replace(
+        PROVIDER, base_url="https://{region}.example", fields=(Field("region", "Region", required=True, fills="label"),)
+    )
+    credentials = Credentials(vault, "pepper")
+    read = Given({"fields": {"region": " eu-1 "}}, LABELS)
+    assert credentials.read_fields(read, placed, {}) == {"region": "eu-1"}
+    read.check()
+    read = Given({"fields": {"region": "evil.example/"}}, LABELS)
+    assert credentials.read_fields(read, placed, {"region": "eu-1"}) == {"region": "eu-1"}
+    with pytest.raises(Invalid) as caught:
+        read.check()
+    assert "one part of a host name" in caught.value.fields["fields.region"]

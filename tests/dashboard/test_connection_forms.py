@@ -66,7 +66,8 @@ def test_saved_secrets_may_stay_blank_and_are_never_shown(sent: Flask) -> None:
     saved = ConnectionView(
         id="c", provider_id="x", provider_name="X", prefix="x", name="first", key_hint="sk-...1234", has_key=True, priority=0,
         max_concurrent=None, is_active=True, test_status="active", status_reason=None, status_at=None, succeeded=True,
-        last_test=None, last_tested_at=None, fields={"region": "eu", "secret": "***"}, created_at=0.0, updated_at=0.0,
+        last_test=None, last_tested_at=None, fields={"region": "eu", "secret": "***"}, base_url="",
+        created_at=0.0, updated_at=0.0,
     )  # fmt: skip
     with sent.test_request_context(method="POST", data={"name": "first", "field_region": "us"}):
         assert form_for(PROVIDER, saved).validate()

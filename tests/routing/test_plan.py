@@ -93,3 +93,17 @@ def test_who_may_be_tried_after_a_failure(steps: tuple[Step, ...]) -> None:
     assert worth_trying(rest, first, failed(500), []) == rest
     assert [step.connection.id for step in worth_trying(rest, first, failed(400), [])] == ["b1"]
     assert worth_trying(rest, first, failed(400), [failed(422)]) == ()
+
+
+def test_a_connection_with_an_address_of_its_own_is_asked_there() -> None:
+    known = configuration(
+        [provider("alpha", "big")],
+        connection("a1", "alpha", base_url="https://one.example"),
+        connection("a2", "alpha", priority=1),
+    )
+    found = planned(known, marks={("a1", ""): mark(NOW + 60)})
+    assert [(step.connection.id, step.target.provider.base_url) for step in found.steps] == [
+        ("a2", "https://alpha.example"),
+        ("a1", "https://one.example"),
+    ]
+    assert {step.target.canonical for step in found.steps} == {"alpha/big"}
