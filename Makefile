@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
 
-.PHONY: install install-dev run migrate test check bench clients lock
+.PHONY: install install-dev run migrate test check bench clients docs lock
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -37,6 +37,10 @@ bench: install-dev ## speed, as ratios to a bare relay; figures into bench/resul
 
 clients: install-dev ## Claude Code, from npm, through a gateway of its own
 	@exec $(BIN)/python -m tests.clients.run $(CLIENTS)
+
+docs: install ## docs/providers.md anew, from the provider data
+	@$(BIN)/python -m omniroute providers-page > docs/providers.md.new
+	@mv docs/providers.md.new docs/providers.md
 
 lock: install-dev ## compile requirements.txt and requirements-dev.txt anew
 	@$(BIN)/python -m pip install --quiet uv

@@ -121,6 +121,14 @@ def rotate_storage_key() -> None:
         click.echo(f"{storage_key.rotate_storage_key(store, vault, clock, CLI)} stored secrets sealed anew.")
 
 
+@commands.command("providers-page")
+def providers_page() -> None:
+    """Print the page docs/providers.md, made from the shipped catalogue."""
+    from omniroute.providers import catalog, page
+
+    click.echo(page.page(catalog.load(), page.sources()), nl=False)
+
+
 def main() -> None:
     commands(prog_name="python -m omniroute")
 

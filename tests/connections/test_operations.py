@@ -101,7 +101,7 @@ def test_a_key_is_asked_for_only_where_it_is_needed(parts: Parts) -> None:
 
 def test_a_provider_by_id_or_alias_and_a_node_by_id_only(parts: Parts) -> None:
     node = parts.nodes.create(LOCAL, ADMIN)
-    aliased = next(one for one in parts.catalog.all() if one.aliases)
+    aliased = next(one for one in parts.catalog.all() if one.aliases and not one.fields)
     assert parts.connections.create({"provider": aliased.aliases[0].upper(), "api_key": KEY}, ADMIN).provider_id == aliased.id
     for name in ("nobody", node.prefix, ""):
         with pytest.raises((Missing, Invalid)) as caught:
@@ -279,3 +279,59 @@ def test_each_change_is_audited_without_the_key(parts: Parts) -> None:
     changed = parts.audited("connection.update")[0]
     assert (changed.before, changed.after) == ({"ends_in": "cdef"}, {"ends_in": "9999"})
     assert KEY not in parts.dump()
+
+
+AZURE = {"provider": "azure-openai", "api_key": KEY, "fields": {"resource": "east"}}
+
+
+def test_the_fields_of_the_address_decide_where_requests_go(parts: Parts) -> None:
+    east = parts.connections.create(AZURE, ADMIN)
+    assert east.base_url == "https://east.openai.azure.com/openai/v1"
+    assert east.fields == {"resource": "east"}
+    known = parts.store.current().connection(east.id)
+    assert known is not None and known.base_url == east.base_url
+    assert parts.connections.create(NATIVE, ADMIN).base_url == "https://agentrouter.org"
+    plain = parts.store.current().connections["agentrouter"][0]
+    assert plain.base_url == "" and plain.at(parts.catalog.providers["agentrouter"]) is parts.catalog.providers["agentrouter"]
+
+
+def test_one_key_may_serve_two_addresses(parts: Parts) -> None:
+    parts.connections.create(AZURE, ADMIN)
+    west = parts.connections.create(AZURE | {"fields": {"resource": "west"}}, ADMIN)
+    with pytest.raises(Conflict, match="has this key already"):
+        parts.connections.create(AZURE, ADMIN)
+    with pytest.raises(Conflict, match="has this key already"):
+        parts.connections.update(west.id, {"fields": {"resource": "east"}}, ADMIN)
+
+
+def test_another_address_has_to_be_tested_again(parts: Parts) -> None:
+    made = parts.connections.create(AZURE, ADMIN)
+    parts.connections.record_test(made.id, verdict(True, "ok"))
+    assert parts.connections.update(made.id, {"name": "Mine"}, ADMIN).test_status == "active"
+    moved = parts.connections.update(made.id, {"fields": {"resource": "west"}}, ADMIN)
+    assert (moved.test_status, moved.succeeded, moved.last_test) == ("untested", False, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, "is needed"),
+        ({"resource": ""}, "is needed"),
+        ({"resource": "evil.example/"}, "one part of a host name"),
+        ({"resource": "a@b"}, "one part of a host name"),
+        ({"resource": {"sealed": "x"}}, "texts by name"),
+    ],
+)
+def test_an_address_that_can_not_be(parts: Parts, fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parts.connections.create(AZURE | {"fields": fields}, ADMIN)
+    assert words in caught.value.message
+    assert parts.connections.list() == ()
+
+
+def test_a_server_elsewhere(parts: Parts) -> None:
+    here = parts.connections.create({"provider": "vllm"}, ADMIN)
+    there = parts.connections.create({"provider": "vllm", "fields": {"base_url": "https://gpu.example/v1"}}, ADMIN)
+    assert (here.base_url, there.base_url) == ("http://localhost:8000/v1", "https://gpu.example/v1")
+    with pytest.raises(Invalid, match="can't be used: it must begin with https://"):
+        parts.connections.create({"provider": "vllm", "fields": {"base_url": "gpu.example"}}, ADMIN)

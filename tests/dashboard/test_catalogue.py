@@ -29,6 +29,28 @@ def test_the_search_finds_names_and_models(admin: Browser, word: str) -> None:
     assert "AgentRouter" in admin.open(f"/dashboard/providers/add?q={word}").links()
 
 
+@pytest.mark.parametrize(
+    ("word", "names"),
+    [
+        ("kimi-k3", {"Moonshot AI (Kimi)", "Together AI", "Fireworks AI", "Hugging Face", "Perplexity"}),
+        ("grok-4.7", {"xAI", "Perplexity", "OpenRouter"}),
+        ("azure", {"Azure OpenAI"}),
+        ("bedrock", {"Amazon Bedrock"}),
+        ("llama-server", {"llama.cpp"}),
+    ],
+)
+def test_the_new_ones_are_found_by_name_and_model(admin: Browser, word: str, names: set[str]) -> None:
+    assert names <= set(admin.open(f"/dashboard/providers/add?q={word}").links())
+
+
+def test_a_provider_that_needs_an_address_asks_for_it(admin: Browser) -> None:
+    page = admin.open("/dashboard/providers/add").follow("Google Vertex AI")
+    assert page.control("Project").attrs["placeholder"] == "my-project"
+    assert page.control("Location").attrs["placeholder"] == "global"
+    assert page.control("Access token").attrs["placeholder"] == "ya29...."
+    assert "gcloud auth print-access-token" in page.text
+
+
 def test_a_search_without_result_says_what_to_do(admin: Browser) -> None:
     page = admin.open("/dashboard/providers/add?q=%3Cb%3Enothing")
     assert "Nothing fits “<b>nothing”" in page.text

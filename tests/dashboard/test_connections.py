@@ -118,3 +118,31 @@ def test_why_a_connection_is_refused_stands_under_it(desk: Desk, admin: Browser,
     page = admin.open(f"/dashboard/providers/{node}")
     assert "The account is closed." in page.text
     assert "Ask the relay." in page.text
+
+
+def test_an_address_is_checked_beside_its_field(desk: Desk, admin: Browser) -> None:
+    page = admin.open("/dashboard/providers/add/azure-openai")
+    page = page.fill({"API key": KEY, "Resource name": "evil.example/"}).press("Save")
+    assert page.status == 400
+    assert "Resource name must be one part of a host name" in page.text
+    assert page.control("Resource name").attrs["aria-invalid"] == "true"
+    page = page.fill({"API key": KEY, "Resource name": ""}).press("Check")
+    assert "Resource name is needed." in page.text
+    assert desk.services.connections.list() == ()
+
+
+def test_check_asks_at_the_address_that_is_filled_in(desk: Desk, admin: Browser, relay: Relay) -> None:
+    page = admin.open("/dashboard/providers/add/minimax").fill({"API key": KEY, "Base URL": relay.url}).press("Check")
+    assert relay.requests(), page.text
+    assert desk.services.connections.list() == ()
+
+
+def test_a_connections_address_is_shown_and_can_be_changed(desk: Desk, admin: Browser, relay: Relay) -> None:
+    row = desk.connection("minimax", fields={"base_url": f"{relay.url}/one"})
+    page = admin.open("/dashboard/providers/minimax")
+    assert f"POST {relay.url}/one/v1/messages" in page.text
+    assert f"{relay.url}/one" in page.text and "https://api.minimax.io/anthropic" in page.text
+    page = admin.open(f"/dashboard/connections/{row}/edit").fill({"Base URL": relay.url}).press("Save")
+    assert page.path == "/dashboard/providers/minimax"
+    assert relay.requests()  # the new address was tested at once
+    assert desk.services.connections.get(row).base_url == relay.url

@@ -1,3 +1,5 @@
+import re
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -6,10 +8,41 @@ import pytest
 from omniroute.errors import BadCatalog
 from omniroute.providers.auth import AUTH
 from omniroute.providers.catalog import Family, Provider, Traits, load
+from omniroute.providers.page import sources
 from omniroute.providers.urls import base_url_problem, chat_url, models_url
 from omniroute.providers.values import FORMATS
 
 SHIPPED = load()
+BASES = {
+    "agentrouter": "https://agentrouter.org",
+    "anthropic": "https://api.anthropic.com",
+    "azure-openai": "https://{resource}.openai.azure.com/openai/v1",
+    "bedrock": "https://bedrock-runtime.{region}.amazonaws.com/openai/v1",
+    "cerebras": "https://api.cerebras.ai/v1",
+    "cohere": "https://api.cohere.ai/compatibility/v1",
+    "deepseek": "https://api.deepseek.com",
+    "fireworks": "https://api.fireworks.ai/inference/v1",
+    "gemini": "https://generativelanguage.googleapis.com",
+    "gemini-openai": "https://generativelanguage.googleapis.com/v1beta/openai",
+    "groq": "https://api.groq.com/openai/v1",
+    "huggingface": "https://router.huggingface.co/v1",
+    "litellm": "http://localhost:4000/v1",
+    "llamacpp": "http://localhost:8080/v1",
+    "lmstudio": "http://localhost:1234/v1",
+    "minimax": "https://api.minimax.io/anthropic",
+    "mistral": "https://api.mistral.ai/v1",
+    "moonshot": "https://api.moonshot.ai/v1",
+    "nvidia": "https://integrate.api.nvidia.com/v1",
+    "ollama": "http://localhost:11434/v1",
+    "openai": "https://api.openai.com/v1",
+    "openrouter": "https://openrouter.ai/api/v1",
+    "perplexity": "https://api.perplexity.ai/v1",
+    "together": "https://api.together.ai/v1",
+    "vertex": "https://{host}.googleapis.com/v1/projects/{project}/locations/{location}/endpoints/openapi",
+    "vllm": "http://localhost:8000/v1",
+    "xai": "https://api.x.ai/v1",
+    "zai": "https://api.z.ai/api/paas/v4",
+}
 
 GOOD = """
 id = "some"
@@ -73,26 +106,20 @@ def provider(provider_id: str) -> Provider:
 
 
 def test_the_shipped_providers() -> None:
-    assert set(SHIPPED.providers) == {
-        "agentrouter",
-        "anthropic",
-        "deepseek",
-        "gemini",
-        "groq",
-        "ollama",
-        "openai",
-        "openrouter",
-    }
+    assert set(SHIPPED.providers) == set(BASES)
     for one in SHIPPED.all():
         assert one.kind == "native"
         assert one.prefix == one.id
         assert one.format in FORMATS
         assert one.auth in AUTH
+        assert one.base_url == BASES[one.id]
         assert base_url_problem(one.base_url) is None
         assert one.website
         assert one.docs_url
-        if one.id != "ollama":
-            assert one.models
+        if one.local:
+            assert not one.models and not one.key_required
+        else:
+            assert one.models or one.id == "azure-openai"  # whose names are the user's own
             assert one.key_required
             assert one.key_field is not None
             assert one.key_field.secret
@@ -108,7 +135,7 @@ def test_agentrouter_is_as_its_page_says() -> None:
         "bearer",
         "claude_code",
     )
-    assert chat_url(one) == "https://agentrouter.org/v1/messages?beta=true"
+    assert chat_url(one, "m") == "https://agentrouter.org/v1/messages?beta=true"
     assert models_url(one) == "https://agentrouter.org/v1/models"
     assert [model.id for model in one.models] == ["claude-opus-4-6", "claude-haiku-4-5-20251001", "glm-5.1", "deepseek-v3.2"]
     assert not one.cc
@@ -122,34 +149,60 @@ def test_ollama_is_local_and_takes_no_key() -> None:
     assert one.local
     assert one.key_field is None
     assert not one.key_required
-    assert chat_url(one) == "http://localhost:11434/v1/chat/completions"
+    assert chat_url(one, "m") == "http://localhost:11434/v1/chat/completions"
 
 
 @pytest.mark.parametrize(
     ("provider_id", "chat", "models"),
     [
         ("anthropic", "https://api.anthropic.com/v1/messages", "https://api.anthropic.com/v1/models"),
-        ("openai", "https://api.openai.com/v1/chat/completions", "https://api.openai.com/v1/models"),
+        ("minimax", "https://api.minimax.io/anthropic/v1/messages", "https://api.minimax.io/anthropic/v1/models"),
+        ("perplexity", "https://api.perplexity.ai/v1/responses", "https://api.perplexity.ai/v1/models"),
         (
             "gemini",
-            "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions",
-            "https://generativelanguage.googleapis.com/v1beta/openai/models",
+            "https://generativelanguage.googleapis.com/v1beta/models/m:generateContent",
+            "https://generativelanguage.googleapis.com/v1beta/models?pageSize=1000",
         ),
-        ("openrouter", "https://openrouter.ai/api/v1/chat/completions", "https://openrouter.ai/api/v1/models"),
-        ("deepseek", "https://api.deepseek.com/chat/completions", "https://api.deepseek.com/models"),
-        ("groq", "https://api.groq.com/openai/v1/chat/completions", "https://api.groq.com/openai/v1/models"),
     ],
 )
 def test_addresses_of_the_shipped_providers(provider_id: str, chat: str, models: str) -> None:
-    assert chat_url(provider(provider_id)) == chat
+    assert chat_url(provider(provider_id), "m") == chat
     assert models_url(provider(provider_id)) == models
+
+
+def test_addresses_of_all_that_speak_chat_completions() -> None:
+    for one in SHIPPED.all():
+        if one.format == "openai_chat":
+            assert chat_url(one, "m") == f"{one.base_url}/chat/completions"
+            assert models_url(one) == f"{one.base_url}/models"
 
 
 def test_every_file_tells_source_and_date() -> None:
     folder = Path(load.__code__.co_filename).parent
     for path in folder.glob("*/*.toml"):
         head = path.read_text(encoding="utf-8").partition("\n\n")[0]
-        assert "read 2026-" in head, path.name
+        assert all(line.startswith("#") for line in head.splitlines()), path.name
+        dates = re.findall(r"read (\d{4}-\d\d-\d\d)", head, re.IGNORECASE)
+        assert dates, path.name
+        assert all(date.fromisoformat(each) >= date(2026, 11, 1) for each in dates), path.name
+        assert re.search(r"[a-z0-9-]+\.[a-z]{2,}|genai-prices|litellm|pi-ai|wiki", head), path.name
+
+
+def test_what_a_file_claims_has_its_kind_of_source() -> None:
+    """Prices and limits in a file are spoken of in its sources, and so are free tiers."""
+    told = sources()
+    for one in SHIPPED.all():
+        head = told[one.id].lower()
+        if any(model.input_price is not None for model in one.models):
+            assert "price" in head, one.id
+        if any(model.context_window for model in one.models):
+            assert "window" in head, one.id
+        if any(model.max_output for model in one.models):
+            assert "output" in head, one.id
+        if one.endpoints:
+            assert "endpoints" in head or "embeddings" in head, one.id
+        if one.fields:
+            assert "address" in head or "base url" in head, one.id
 
 
 def test_prices_are_exact_and_consistent() -> None:
@@ -297,6 +350,18 @@ def test_a_key_may_be_optional(tmp_path: Path) -> None:
         (
             ("[[models]]", '[[fields]]\nname = "a"\nlabel = "A"\n[[fields]]\nname = "a"\nlabel = "B"\n[[models]]'),
             "fields[1] repeats 'a'",
+        ),
+        (
+            ("[[models]]", '[[fields]]\nname = "a"\nlabel = "A"\nfills = "port"\n[[models]]'),
+            "fields[0].fills must be one of address, label, segment, not 'port'",
+        ),
+        (
+            ("[[models]]", '[[fields]]\nname = "a"\nlabel = "A"\nfills = "label"\nrequired = true\n[[models]]'),
+            "base_url: there is no {a} for the field to fill as a label",
+        ),
+        (
+            ('base_url = "https://some.example/v1"', 'base_url = "https://{a}.example/v1"'),
+            "base_url: no field fills {a} as a label",
         ),
     ],
 )
