@@ -13,7 +13,7 @@ from omniroute.api.incoming import bare_ask, client_line, raw_body, require_plai
 from omniroute.api.outgoing import respond
 from omniroute.clock import Clock
 from omniroute.edge import current
-from omniroute.errors import BadRequest, RequestError
+from omniroute.errors import BadRequest
 from omniroute.formats.body import read_body, read_model, read_stream
 from omniroute.formats.fields import missing, wrong
 from omniroute.providers.headers import value_problem
@@ -42,7 +42,7 @@ def _view(name: str, relay: Relay, clock: Clock) -> Callable[[], Response]:
         g.relayed = True
         try:
             reply = relay.answer(ask, client_line(request))
-        except RequestError:
+        except BaseException:
             _let_go(ask)
             raise
         reply.closers.append(lambda: _let_go(ask))
@@ -78,7 +78,7 @@ def _with_form(request: Request, ask: Ask) -> Ask:
         model = read_model({name: field.value for name, field in upload.fields.items()})
         _require_allowed(model)
         stream = _flag(upload)
-    except RequestError:
+    except BaseException:
         upload.close()
         raise
     content = (("Content-Type", upload.content_type), *(() if stream else _accept(request)))
