@@ -36,7 +36,7 @@ class Script:
     tools: int = 1  # tool calls in parallel
     tool: str | None = None  # name; default: the forced one, else a shell, else the first offered
     tool_input: Any = None  # one input, or a list with one for each call
-    interleaved: bool = False  # Chat only: the fragments of parallel calls take turns
+    interleaved: bool = False  # Chat and Responses: the fragments of parallel calls take turns
     usage: str = "full"  # full, plain (nothing cached), zero, null, none
 
     # Errors: with a status the answer is that error, whole

@@ -8,7 +8,9 @@ Without any of them it is a short text.
 
     POST .../chat/completions, .../completions, .../messages, .../messages/count_tokens; GET .../models, .../models/{id}
     POST .../embeddings, .../images/generations, .../audio/..., .../moderations, .../rerank (beside.py)
+    POST .../responses
     POST .../models/{id}:generateContent, :streamGenerateContent, :countTokens
+    POST .../responses; GET, DELETE .../responses/{id}; GET .../responses/{id}/input_items
     /__control/health, requests, rules, settings, reset      for tests/upstream/client.py
 """
 
@@ -23,14 +25,15 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from tests.upstream import beside, chat, completions, gemini, messages
+from tests.upstream import beside, chat, completions, gemini, messages, responses
 from tests.upstream.answer import compose
 from tests.upstream.connection import Connection, PeerLeft, Request
 from tests.upstream.script import Script, marked, named_by_model
 from tests.upstream.sending import Event, Record, send_document, send_stream
 
 # A new format is a module with the same names and a line here: name, path, SSE, read, whole, events, error, error_event.
-FORMATS: dict[str, ModuleType] = {each.path: each for each in (chat, completions, messages, gemini)} | {gemini.STREAMED: gemini}
+FORMATS: dict[str, ModuleType] = {each.path: each for each in (chat, completions, messages, responses, gemini)}
+FORMATS |= {gemini.STREAMED: gemini}
 MODELS = ("scripted-large", "scripted-small", "claude-opus-4-6", "gpt-5.1")
 WHEN = ("key", "model", "path")
 
@@ -61,6 +64,7 @@ class Upstream:
     records: list[Record] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     held: set[Connection] = field(default_factory=set)  # busy with a request
+    kept: responses.Kept = field(default_factory=dict)
 
     async def serve(self, connection: Connection) -> None:
         while True:
@@ -115,6 +119,9 @@ class Upstream:
         if script.status is not None:
             document = format.error(script.status, script.type, script.code, script.message)
             return await send_document(connection, record, document, script, script.status)
+        if format is responses and not request.path.endswith(responses.path):
+            document, status = responses.retrieve(self.kept, request.method, request.path)
+            return await send_document(connection, record, document, script, status)
         if request.method == "GET":
             return await self.list_models(connection, record, script)
         if request.path.endswith("/count_tokens"):
@@ -125,8 +132,17 @@ class Upstream:
             return await self.say_beside(connection, record, make(request), script)
         if request.method != "POST" or not request.path.endswith(tuple(FORMATS)):
             return await send_document(connection, record, format.error(404, None, None, f"no {request.path}"), Script(), 404)
-        ask = format.read(request.asked())
+        asked = request.asked()
+        if format is responses:
+            found = responses.continued(self.kept, asked)
+            if found is None:
+                refusal = responses.error(400, None, "previous_response_not_found", "Previous response not found.")
+                return await send_document(connection, record, refusal, script, 400)
+            asked = found
+        ask = format.read(asked)
         answer = compose(ask, script)
+        if format is responses:
+            responses.keep(self.kept, asked, answer)
         if ask.stream:
             events = with_error(format, script, format.events(answer, ask))
             return await send_stream(connection, record, events, script, format.SSE)
@@ -199,7 +215,7 @@ class Upstream:
         """As if just started: nothing queued, nothing recorded, nobody waiting for an answer."""
         for connection in tuple(self.held):
             connection.reset()
-        self.rules, self.records, self.settings = [], [], {}
+        self.rules, self.records, self.settings, self.kept = [], [], {}, {}
 
 
 def with_error(format: ModuleType, script: Script, events: Any) -> list[Event]:
