@@ -2,7 +2,7 @@
 
     BARE_UPSTREAM=http://127.0.0.1:9100 gunicorn -c bench/bare_conf.py --bind 127.0.0.1:9200 bench.bare:app
 
-It passes a chat request on and the answer back: no key, no log, no routing, no care for a client that leaves.
+It passes a request of any format on and the answer back: no key, no log, no routing, no care for a client that leaves.
 """
 
 import os
@@ -25,10 +25,17 @@ session.mount("http://", HTTPAdapter(pool_maxsize=1000))
 
 @app.post("/v1/chat/completions")
 @app.post("/v1/messages")
-def relay() -> Response:
+@app.post("/v1/responses")
+@app.post("/v1beta/models/<path:call>")
+def relay(call: str = "") -> Response:
     headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
     answer = session.post(
-        UPSTREAM + request.path, data=request.get_data(), headers=headers, stream=True, timeout=(5, 600), allow_redirects=False
+        UPSTREAM + request.full_path.rstrip("?"),
+        data=request.get_data(),
+        headers=headers,
+        stream=True,
+        timeout=(5, 600),
+        allow_redirects=False,
     )
     content_type = answer.headers.get("Content-Type", "application/json")
     if content_type.startswith("text/event-stream"):

@@ -73,13 +73,49 @@ def single(name: str, model: str, path: str, *options: str) -> Measurement:
     return Measurement(name, ("gateway", "bare", "direct"), model, path, options, 600, 50, (check,), at_once=1)
 
 
-def streamed(name: str, model: str, path: str, target: float, *options: str) -> Measurement:
-    title = f"{name}: streamed, {AT_ONCE} at once, content events/s of the bare relay's"
+def streamed(client: Client, upstream: str, target: float) -> Measurement:
+    """A stream as fast as it goes; the bare relay passes on the client's own format."""
+    name = f"stream-{client.name}-{upstream}"
+    title = f"{client.name} from {upstream}: streamed, {AT_ONCE} at once, content events/s of the bare relay's"
     # Each stream has as many content events as any other, so streams/s compare as content events/s do. Counting all
     # events would not: a translated stream may open and close with fewer of them.
     check = Check(title, of_bare("rps"), target, "at least")
-    return Measurement(name, ("gateway", "bare"), model, path, ("--stream", *options), 1000, 64, (check,))
+    options = ("--stream", "--api", client.api)
+    return Measurement(name, ("gateway", "bare"), f"{upstream}/bench-model", client.streamed, options, 1000, 64, (check,))
 
+
+def large(client: Client, upstream: str) -> Measurement:
+    """What a long conversation adds, one request at a time, over the same through the bare relay."""
+    title = f"{client.name} to {upstream}: 130 kB body, p50 added beyond the bare relay's"
+    check = Check(title, added_beyond_bare, 3.0, "at most", "ms")
+    options = ("--api", client.api, "--kilobytes", "116")
+    subjects = ("gateway", "bare", "direct")
+    name = f"large-{client.name}-{upstream}"
+    return Measurement(name, subjects, f"{upstream}/bench-model", client.path, options, 300, 30, (check,), at_once=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A format as the load speaks it: the name in bench/load.py, and the paths of a whole answer and of a stream."""
+
+    name: str
+    api: str
+    path: str
+    streamed: str
+
+
+CLIENTS = (
+    Client("chat", "openai", "/v1/chat/completions", "/v1/chat/completions"),
+    Client("messages", "anthropic", "/v1/messages", "/v1/messages"),
+    Client("responses", "responses", "/v1/responses", "/v1/responses"),
+    Client(
+        "gemini",
+        "gemini",
+        "/v1beta/models/{model}:generateContent",
+        "/v1beta/models/{model}:streamGenerateContent?alt=sse",
+    ),
+)
+NATIVE, TRANSLATED = 0.6, 0.6
 
 CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
 ANTHROPIC = ("--api", "anthropic")
@@ -110,9 +146,9 @@ MEASUREMENTS = {
         plain("plain-messages", "messages/bench-model", MESSAGES, *ANTHROPIC),
         single("single-chat", "chat/bench-model", CHAT),
         single("single-messages", "messages/bench-model", MESSAGES, *ANTHROPIC),
-        streamed("stream-chat", "chat/bench-model", CHAT, 0.6),
-        streamed("stream-messages", "messages/bench-model", MESSAGES, 0.6, *ANTHROPIC),
-        streamed("stream-translated", "messages/bench-model", CHAT, 0.5),
+        *(streamed(client, other.name, NATIVE if client is other else TRANSLATED) for client in CLIENTS for other in CLIENTS),
+        *(large(CLIENTS[0], upstream.name) for upstream in CLIENTS),
+        large(CLIENTS[1], "chat"),
         PACED,
     )
 }

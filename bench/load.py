@@ -2,8 +2,10 @@
 """A bounded load on one chat endpoint, and what it saw as one line of JSON.
 
     python bench/load.py URL [--key K] [--model M] [-c AT_ONCE] [-n REQUESTS] [--stream]
-                         [--api openai|anthropic] [--header 'Name: value'] [--timeout S] [--spread S]
+                         [--api openai|anthropic|responses|gemini] [--header 'Name: value'] [--timeout S] [--spread S]
+                         [--kilobytes N]
 
+--kilobytes lets an earlier conversation of about that size stand before the question.
 -c connections are kept busy until -n requests are done; --spread lets them start evenly over that many seconds.
 
 It prints: requests answered (n) and not (failed, by reason), statuses, requests/s, latency p50/p95/p99 in ms,
@@ -39,11 +41,14 @@ class Api:
     first_content: re.Pattern[bytes]
     last_event: bytes
     whole: bytes
+    tail: int = 400  # bytes at the end of a stream in which its last event stands
 
 
 APIS = {
     "openai": Api(re.compile(rb'"content": ?"[^"]'), b"[DONE]", b'"choices"'),
     "anthropic": Api(re.compile(rb'"text": ?"[^"]'), b'"message_stop"', b'"stop_reason"'),
+    "responses": Api(re.compile(rb'"delta": ?"[^"]'), b"event: response.completed", b'"output_text"', tail=4000),
+    "gemini": Api(re.compile(rb'"text": ?"[^"]'), b'"finishReason"', b'"finishReason"'),
 }
 
 
@@ -198,7 +203,8 @@ class Line(asyncio.Protocol):
         window = self.carry + payload
         self.seen += window.count(b"\ndata:")
         self.carry = window[-5:]
-        self.tail = (self.tail + payload)[-400:] if len(payload) < 400 else payload[-400:]
+        kept = self.job.api.tail
+        self.tail = (self.tail + payload)[-kept:] if len(payload) < kept else payload[-kept:]
         if self.first is None and self.job.api.first_content.search(payload):
             self.first = time.perf_counter()
 
@@ -290,8 +296,7 @@ def at_share(values: list[float], share: float) -> float | None:
 
 
 def request_bytes(url: SplitResult, given: argparse.Namespace) -> bytes:
-    ask = {"model": given.model, "messages": [{"role": "user", "content": "hello"}], "max_tokens": 100, "stream": given.stream}
-    body = json.dumps(ask).encode()
+    body = json.dumps(question(given)).encode()
     lines = [
         f"POST {url.path or '/'}{'?' + url.query if url.query else ''} HTTP/1.1",
         f"Host: {url.netloc}",
@@ -302,6 +307,20 @@ def request_bytes(url: SplitResult, given: argparse.Namespace) -> bytes:
         *given.header,
     ]
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def question(given: argparse.Namespace) -> dict[str, Any]:
+    """The body: a greeting, behind as many turns of a conversation as --kilobytes asks for."""
+    turns = ["hello " * 160, "Yes. " * 32] * given.kilobytes + ["hello"]
+    roles = ["user", "assistant"] * given.kilobytes + ["user"]
+    if given.api == "gemini":
+        names = {"user": "user", "assistant": "model"}
+        contents = [{"role": names[role], "parts": [{"text": text}]} for role, text in zip(roles, turns, strict=True)]
+        return {"contents": contents, "generationConfig": {"maxOutputTokens": 100}}
+    messages = [{"role": role, "content": text} for role, text in zip(roles, turns, strict=True)]
+    if given.api == "responses":
+        return {"model": given.model, "input": messages, "max_output_tokens": 100, "stream": given.stream, "store": False}
+    return {"model": given.model, "messages": messages, "max_tokens": 100, "stream": given.stream}
 
 
 async def measure(given: argparse.Namespace) -> None:
@@ -328,6 +347,7 @@ def main() -> None:
     asked.add_argument("--header", action="append", default=[])
     asked.add_argument("--timeout", type=float, default=60.0)
     asked.add_argument("--spread", type=float, default=0.0)
+    asked.add_argument("--kilobytes", type=int, default=0)
     given = asked.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

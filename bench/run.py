@@ -114,7 +114,7 @@ def stand(*, with_gateway: bool) -> Iterator[Stand]:
 
 def start_upstream(log: Path, options: Sequence[str] = ()) -> Server:
     port = free_port()
-    command = [PYTHON, str(ROOT / "bench" / "upstream.py"), "--port", str(port), *options]
+    command = [PYTHON, "-m", "bench.upstream", "--port", str(port), *options]
     return Server("the upstream", command, log, f"http://127.0.0.1:{port}")
 
 
@@ -127,16 +127,22 @@ def start_bare(log: Path, upstream: str) -> Server:
 
 def start_gateway(stack: ExitStack, here: Stand, folder: Path) -> None:
     """The gateway with one node for each kind of load, and a client key."""
-    here.gateway = stack.enter_context(gateway.start(folder, workers=WORKERS, env={"REQUIRE_API_KEY": "true"}))
+    here.gateway = stack.enter_context(
+        gateway.start(
+            folder, workers=WORKERS, env={"REQUIRE_API_KEY": "true", "PROVIDER_BASE_URLS": f"gemini={here.upstreams['fast']}"}
+        )
+    )
     management = gateway.Management(here.gateway.url)
     management.log_in()
     fast, paced = (f"{here.upstreams[name]}/v1" for name in ("fast", "paced"))
-    for name, base, kind in (
-        ("chat", fast, "openai-compatible"),
-        ("messages", fast, "anthropic-compatible"),
-        ("paced", paced, "openai-compatible"),
+    for name, base, kind, more in (
+        ("chat", fast, "openai-compatible", {}),
+        ("responses", fast, "openai-compatible", {"apiType": "responses"}),
+        ("messages", fast, "anthropic-compatible", {}),
+        ("paced", paced, "openai-compatible", {}),
     ):
-        management.add_connection(management.add_node(name, base, kind), "sk-bench")
+        management.add_connection(management.add_node(name, base, kind, **more), "sk-bench")
+    management.add_connection("gemini", "sk-bench")
     here.key = management.add_key("bench")
 
 
@@ -163,7 +169,16 @@ def shoot(here: Stand, what: Measurement, subject: str, count: int) -> Shot:
         "bare": (here.bares[what.upstream], "bench-model", "sk-bench"),
         "direct": (here.upstreams[what.upstream], "bench-model", "sk-bench"),
     }[subject]
-    command = [PYTHON, str(ROOT / "bench" / "load.py"), url + what.path, "--model", model, "--key", key, *what.options]
+    command = [
+        PYTHON,
+        str(ROOT / "bench" / "load.py"),
+        url + what.path.format(model=model),
+        "--model",
+        model,
+        "--key",
+        key,
+        *what.options,
+    ]
     command += ["-c", str(what.at_once), "-n", str(count)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as load:
         try:

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A fast fake LLM upstream to measure against: OpenAI Chat and Anthropic Messages, streamed and not.
+"""A fast fake LLM upstream to measure against: OpenAI Chat and Responses, Anthropic Messages and Gemini, streamed and not.
 
-    python bench/upstream.py [--port 9100] [--chunks 50] [--interval 0] [--ttfb 0] [--relay]
+    python -m bench.upstream [--port 9100] [--chunks 50] [--interval 0] [--ttfb 0] [--relay]
 
     POST .../chat/completions       a whole answer, or with "stream": true an SSE stream of --chunks content events
-    POST .../messages               likewise
-    POST .../messages/count_tokens  {"input_tokens": 9}
+    POST .../messages, .../responses, .../models/{model}:generateContent or :streamGenerateContent   likewise
+    POST .../messages/count_tokens, .../models/{model}:countTokens  {"input_tokens": 9}
     GET  .../models                 a list of one model
     GET  /stats                     what it has served, and what is open now
 
@@ -31,11 +31,11 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, cast
 
+from bench.shapes import APIS, STREAMED, WHOLE
+
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
-WORD = "word "
-SENTENCE = "Hello! How can I help you today?"
 
 
 @dataclass(slots=True)
@@ -97,14 +97,17 @@ class Connection(asyncio.Protocol):
             return self.transport.write(plain(403, {"error": error}))
         if method == b"GET" and path.endswith(b"/models"):
             return self.transport.write(MODELS)
-        if method == b"POST" and path.endswith(b"/count_tokens"):
+        if method == b"POST" and path.endswith((b"/count_tokens", b":countTokens")):
             return self.transport.write(COUNTED)
         api = next((api for ending, api in APIS.items() if path.endswith(ending)), None)
         if method != b"POST" or api is None:
             return self.transport.write(plain(404, {"error": {"message": f"no {target.decode()}", "type": "not_found_error"}}))
         try:
             ask = json.loads(body)
-            model, streamed = str(ask["model"]), ask.get("stream") is True
+            if api == "gemini":
+                model, streamed = "bench-model", b":stream" in path
+            else:
+                model, streamed = str(ask["model"]), ask.get("stream") is True
             with_usage = bool((ask.get("stream_options") or {}).get("include_usage"))
         except (ValueError, KeyError, TypeError, AttributeError):
             return self.transport.write(plain(400, {"error": {"message": "bad JSON or no model", "type": "bad_request"}}))
@@ -190,69 +193,8 @@ def chunk(event: str) -> bytes:
     return b"%x\r\n%s\r\n" % (len(raw), raw)
 
 
-Stream = tuple[list[str], str, list[str]]
-
-
-def chat_stream(model: str, chunks: int, with_usage: bool) -> Stream:
-    base = {"id": "chatcmpl-bench", "object": "chat.completion.chunk", "created": 1760000000, "model": model}
-
-    def event(choices: list[Any], **more: Any) -> str:
-        return f"data: {json.dumps({**base, 'choices': choices, **more}, separators=(',', ':'))}\n\n"
-
-    def choice(delta: dict[str, str], finish: str | None = None) -> str:
-        return event([{"index": 0, "delta": delta, "finish_reason": finish}])
-
-    usage = {"prompt_tokens": 9, "completion_tokens": chunks, "total_tokens": 9 + chunks}
-    closing = [choice({}, "stop"), *([event([], usage=usage)] if with_usage else []), "data: [DONE]\n\n"]
-    return [choice({"role": "assistant", "content": ""})], choice({"content": WORD}), closing
-
-
-def messages_stream(model: str, chunks: int, with_usage: bool) -> Stream:
-    def event(kind: str, **more: Any) -> str:
-        return f"event: {kind}\ndata: {json.dumps({'type': kind, **more}, separators=(',', ':'))}\n\n"
-
-    message = {**messages_whole(model), "content": [], "stop_reason": None, "usage": {"input_tokens": 9, "output_tokens": 1}}
-    opening = [
-        event("message_start", message=message),
-        event("content_block_start", index=0, content_block={"type": "text", "text": ""}),
-        event("ping"),
-    ]
-    content = event("content_block_delta", index=0, delta={"type": "text_delta", "text": WORD})
-    ended = {"stop_reason": "end_turn", "stop_sequence": None}
-    closing = [event("content_block_stop", index=0), event("message_delta", delta=ended, usage={"output_tokens": chunks})]
-    return opening, content, [*closing, event("message_stop")]
-
-
-def chat_whole(model: str) -> dict[str, Any]:
-    message = {"role": "assistant", "content": SENTENCE}
-    return {
-        "id": "chatcmpl-bench",
-        "object": "chat.completion",
-        "created": 1760000000,
-        "model": model,
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 9, "completion_tokens": 9, "total_tokens": 18},
-    }
-
-
-def messages_whole(model: str) -> dict[str, Any]:
-    return {
-        "id": "msg_bench",
-        "type": "message",
-        "role": "assistant",
-        "model": model,
-        "content": [{"type": "text", "text": SENTENCE}],
-        "stop_reason": "end_turn",
-        "stop_sequence": None,
-        "usage": {"input_tokens": 9, "output_tokens": 9},
-    }
-
-
-APIS = {b"/chat/completions": "chat", b"/messages": "messages"}
-WHOLE: dict[str, Callable[[str], dict[str, Any]]] = {"chat": chat_whole, "messages": messages_whole}
-STREAMED: dict[str, Callable[[str, int, bool], Stream]] = {"chat": chat_stream, "messages": messages_stream}
 MODELS = plain(200, {"object": "list", "data": [{"id": "bench-model", "object": "model", "created": 1, "owned_by": "bench"}]})
-COUNTED = plain(200, {"input_tokens": 9})
+COUNTED = plain(200, {"input_tokens": 9, "totalTokens": 9})
 
 
 # The program ----------------------------------------------------------------------------

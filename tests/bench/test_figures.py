@@ -50,7 +50,7 @@ def test_added_time_is_beyond_the_bare_relays_own() -> None:
 def test_a_good_figure_of_a_bad_run_does_not_pass(gateway: dict[str, Any], note: str) -> None:
     common = {"events_per_s": 1000.0, "events_per_stream": [53, 53]}
     seen: Round = {"gateway": shot(**{**common, **gateway}), "bare": shot(**common)}
-    (outcome,) = judge(MEASUREMENTS["stream-chat"], [seen])
+    (outcome,) = judge(MEASUREMENTS["stream-chat-chat"], [seen])
     assert (outcome.passed, outcome.note) == (False, note)
 
 
