@@ -37,9 +37,7 @@ class _Open:
     def whole(self) -> ir.AnyPart:
         text, part = "".join(self.texts), self.part
         if part.kind == "reasoning":
-            signed = self.signature
-            origin = part.origin if signed is None else signed.origin
-            return ir.Reasoning(text, signature=signed.signature if signed else None, data=part.data, origin=origin)
+            return reasoning_of(part, text, self.signature)
         if part.kind == "tool_call":
             return ir.ToolCall(part.id, part.name, text, custom=part.custom, signature=part.signature, origin=part.origin)
         if part.kind == "refusal":
@@ -81,6 +79,13 @@ def gather(events: Iterable[ir.Event]) -> Answer:
         stop_sequence=finished.stop_sequence if finished else None,
         details=finished.details if finished else None,
     )
+
+
+def reasoning_of(part: ir.PartStarted, text: str, signed: ir.SignatureSeen | None) -> ir.Reasoning:
+    """What a reasoning part came to: its text, and the signature that was seen last."""
+    if signed is None:
+        return ir.Reasoning(text, data=part.data, origin=part.origin)
+    return ir.Reasoning(text, signature=signed.signature, data=part.data, origin=signed.origin)
 
 
 def unfold(answer: Answer) -> list[ir.Event]:

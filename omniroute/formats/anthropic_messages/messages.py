@@ -15,19 +15,16 @@ from omniroute.errors import BadRequest, UnsupportedField
 from omniroute.formats import ir, media
 from omniroute.formats.anthropic_messages.usage import NAME
 from omniroute.formats.arguments import is_object, object_of
+from omniroute.formats.system import leading_system, reminder
 from omniroute.formats.wording import Dropped, no_place
 
 
 def write_messages(request: ir.Request, dropped: Dropped) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """(system blocks, messages). Raises UnsupportedField for a part that Messages has no place for."""
     writer = _Messages(request, dropped)
-    start = 0
-    for message in request.messages:
-        if message.role not in ("system", "developer"):
-            break
-        start += 1
-    system = [block for message in request.messages[:start] for block in writer.system(message)]
-    for message in request.messages[start:]:
+    leading, rest = leading_system(request.messages)
+    system = [block for message in leading for block in writer.system(message)]
+    for message in rest:
         writer.add(message)
     if not writer.turns and system:  # a Chat request may be instructions and nothing else; Messages needs a turn
         dropped.add(f"{request.messages[0].path}.role", "as a user turn")
@@ -81,7 +78,7 @@ class _Messages:
 
     def _reminders(self, blocks: list[dict[str, Any]], path: str) -> list[dict[str, Any]]:
         for block in blocks:
-            block["text"] = f"<system-reminder>\n{block['text']}\n</system-reminder>"
+            block["text"] = reminder(block["text"])
         self._dropped.add(f"{path}.role", "as a reminder in the user's turn")
         return blocks
 

@@ -20,6 +20,7 @@ from omniroute.formats.gemini.parts import write_call, write_part
 from omniroute.formats.gemini.thinking import takes_budget
 from omniroute.formats.gemini.usage import NAME
 from omniroute.formats.media import type_of_url
+from omniroute.formats.system import leading_system, reminder
 from omniroute.formats.wording import Dropped, no_place
 
 NO_SIGNATURE = "skip_thought_signature_validator"  # of the two that Google documents, the one that Vertex AI takes too
@@ -28,13 +29,9 @@ NO_SIGNATURE = "skip_thought_signature_validator"  # of the two that Google docu
 def write_contents(request: ir.Request, dropped: Dropped) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """(parts of the system instruction, contents). Raises UnsupportedField for a part that Gemini has no place for."""
     writer = _Contents(request, dropped)
-    start = 0
-    for message in request.messages:
-        if message.role not in ("system", "developer"):
-            break
-        start += 1
-    system = [part for message in request.messages[:start] for part in writer.system(message)]
-    for message in request.messages[start:]:
+    leading, rest = leading_system(request.messages)
+    system = [part for message in leading for part in writer.system(message)]
+    for message in rest:
         writer.add(message)
     if not writer.turns and system:  # a Chat request may be instructions and nothing else; Gemini needs a turn
         dropped.add(f"{request.messages[0].path}.role", "as a user turn")
@@ -72,10 +69,10 @@ class _Contents:
             self._later_system(message)
 
     def _later_system(self, message: ir.Message) -> None:
-        """System text in mid-conversation stands in the user's turn, in the tag that Claude Code uses for its reminders."""
+        """System text in mid-conversation has no place of its own."""
         parts = self.system(message)
         for part in parts:
-            part["text"] = f"<system-reminder>\n{part['text']}\n</system-reminder>"
+            part["text"] = reminder(part["text"])
         if parts:
             self._dropped.add(f"{message.path}.role", "as a reminder in the user's turn")
             self._turn("user", parts)

@@ -17,7 +17,7 @@ import orjson
 
 from omniroute.errors import Problem, StreamCut, UpstreamEmpty, UpstreamErrorEvent
 from omniroute.formats import ir, sse
-from omniroute.formats.answer import finishing
+from omniroute.formats.answer import finishing, reasoning_of
 from omniroute.formats.blocks import Blocks
 from omniroute.formats.gemini.error import render_error
 from omniroute.formats.gemini.parts import write_call, write_citations, write_reasoning
@@ -277,14 +277,7 @@ class StreamWriter:
 
     def _signed(self, part: ir.PartStarted) -> bytes:
         """The text of the part went out before; its signature follows on an empty one."""
-        signed = self._signature
-        whole = ir.Reasoning(
-            "",
-            signature=None if signed is None else signed.signature,
-            data=part.data,
-            origin=part.origin if signed is None else signed.origin,
-        )
-        written = write_reasoning(whole)
+        written = write_reasoning(reasoning_of(part, "", self._signature))
         if written is None:
             return b""
         return self._chunk(written | {"thought": True} if self._pieces else written)

@@ -14,7 +14,7 @@ import orjson
 
 from omniroute.errors import Problem, StreamCut, UpstreamEmpty, UpstreamErrorEvent
 from omniroute.formats import ir, sse
-from omniroute.formats.answer import finishing
+from omniroute.formats.answer import finishing, reasoning_of
 from omniroute.formats.blocks import Blocks
 from omniroute.formats.counts import whole_number
 from omniroute.formats.openai_chat.details import (
@@ -341,13 +341,7 @@ class StreamWriter:
         if part is None:
             return b""
         if part.kind == "reasoning":
-            signed = self._signature
-            whole = ir.Reasoning(
-                "".join(self._reasoning),
-                signature=None if signed is None else signed.signature,
-                data=part.data,
-                origin=part.origin if signed is None else signed.origin,
-            )
+            whole = reasoning_of(part, "".join(self._reasoning), self._signature)
             if signs_text(whole):
                 again, self._text_signed = self._text_signed, True
                 return b"" if again else self._chunk(write_signature(whole))
