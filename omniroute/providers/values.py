@@ -49,9 +49,9 @@ ENDPOINTS: dict[str, str] = {
 
 STREAMS = ("only", "never")
 
-# How an upstream may name the limit of an answer, and the forms in which a Messages upstream takes thinking.
+# How an upstream may name the limit of an answer, and the forms in which it takes thinking: "level" is Gemini's.
 MAX_TOKENS_NAMES = ("max_tokens", "max_completion_tokens")
-THINKING = ("adaptive", "budget")
+THINKING = ("adaptive", "budget", "level")
 
 # What a connection's field may be in the address of its requests: see addresses.py.
 FILLS = ("address", "label", "segment")
@@ -69,7 +69,7 @@ class Traits:
 
     sampling: bool | None = None  # False: temperature, top_p and top_k are a 400
     reasoning: bool | None = None  # False: any reasoning field is a 400
-    thinking: str | None = None  # adaptive | budget: the one form that is taken
+    thinking: str | None = None  # adaptive | budget | level: the one form that is taken
     max_output: int | None = None  # tokens; also what is asked for where a limit must be named and the caller names none
     max_tokens_name: str | None = None  # max_tokens | max_completion_tokens
     longest_user: int | None = None  # characters of `user`
