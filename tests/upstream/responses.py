@@ -1,10 +1,12 @@
 """OpenAI Responses, as the upstream speaks it; what it made it keeps, unless told `store: false`.
 
-Events and members: https://platform.openai.com/docs/api-reference/responses-streaming, types of openai-python 3.54.0 (2026-11-27).
+Events and members: https://platform.openai.com/docs/api-reference/responses-streaming,
+types of openai-python 3.54.0 (read 2026-11-27).
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -50,7 +52,9 @@ def read(document: Mapping[str, Any]) -> Ask:
         prompt=text_of(users[-1].get("content")) if users else "",
         tool_result="\n".join(text_of(item.get("output")) for item in results) if results else None,
         tools=tuple(
-            (str(tool["name"]), tool.get("parameters") or {}) for tool in document.get("tools") or [] if tool["type"] == "function"
+            (str(tool["name"]), tool.get("parameters") or {})
+            for tool in document.get("tools") or []
+            if tool["type"] == "function"
         ),
         forced=choice.get("name") if isinstance(choice, Mapping) else {"required": "any"}.get(choice or ""),
         images=tuple(image(part) for part in shown if part.get("type") == "input_image"),
@@ -69,15 +73,22 @@ def events(answer: Answer, ask: Ask) -> Iterator[Event]:
     ended = whole(answer)
     begun = frame(answer, "in_progress", None, []) | {"usage": None}
     listed = [("response.created", {"response": begun}), ("response.in_progress", {"response": begun})]
-    for index, item in enumerate(ended["output"]):
-        listed += item_events(index, item, answer.script.pieces)
+    runs = [list(item_events(index, item, answer.script.pieces)) for index, item in enumerate(ended["output"])]
+    others = len(runs) - len(answer.calls)
+    listed += itertools.chain(*runs[:others], *(taking_turns(runs[others:]) if answer.script.interleaved else runs[others:]))
     listed.append((f"response.{ended['status']}", {"response": ended}))
     for number, (kind, members) in enumerate(listed):
         yield kind, {"type": kind, "sequence_number": number, **members}
 
 
+def taking_turns(runs: list[list[Any]]) -> Iterator[list[Any]]:
+    """The pieces of all runs in turn."""
+    turns = itertools.zip_longest(*runs)
+    return ([each for each in turn if each is not None] for turn in turns)
+
+
 def error_event(type: str | None, code: str | int | None, message: str | None) -> Event:
-    told = {"code": str(code or type or "server_error"), "message": message or "scripted error"}
+    told = {"type": type or "server_error", "code": code or "server_error", "message": message or "scripted error"}
     response = {"id": "resp_scripted", "object": "response", "created_at": chat.CREATED, "status": "failed", "error": told}
     return "response.failed", {"type": "response.failed", "response": response | {"output": [], "usage": None}}
 
@@ -226,11 +237,11 @@ def part_events(part_kind: str, text_kind: str, place: dict[str, Any], part: dic
 
 
 def usage(answer: Answer) -> dict[str, Any]:
-    """The `usage` member, or nothing. Here `input_tokens` counts what the cache served or took in."""
+    """The `usage` member. Here `input_tokens` counts what the cache served or took in."""
     plain = {"input_tokens": PROMPT, "output_tokens": OUTPUT, "total_tokens": PROMPT + OUTPUT}
     details = {
         "input_tokens_details": {"cached_tokens": CACHE_READ, "cache_write_tokens": CACHE_WRITE},
         "output_tokens_details": {"reasoning_tokens": REASONING if answer.thinking else 0},
     }
     kinds: dict[str, Any] = {"full": plain | details, "plain": plain, "zero": dict.fromkeys(plain, 0), "null": None}
-    return {} if answer.script.usage == "none" else {"usage": kinds[answer.script.usage]}
+    return {"usage": kinds.get(answer.script.usage)}  # without one it is null
