@@ -49,6 +49,7 @@ def test_check_before_save_keeps_the_form_and_its_key(here: Gateway, page: Page,
     page.get_by_label("Validate").fill(BAD_KEY)
     page.get_by_role("button", name="Check").click()
     expect(page.locator("#verdict")).to_contain_text("Not valid")
+    expect(page.get_by_role("status").filter(has_text="Not valid")).to_have_count(1)  # said to screen readers
     page.get_by_label("Validate").fill(KEY)
     page.get_by_role("button", name="Check").click()
     expect(page.locator("#verdict")).to_contain_text("4 models found")

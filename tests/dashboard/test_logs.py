@@ -109,3 +109,16 @@ def test_a_request_shows_its_attempts_and_the_remedy(desk: Desk, admin: Browser)
 
 def test_a_row_that_is_gone_is_not_found(admin: Browser) -> None:
     assert admin.open("/dashboard/logs/nothing").status == 404
+
+
+def test_a_request_that_went_nowhere_shows_no_counts_of_tokens(desk: Desk, admin: Browser) -> None:
+    desk.log_row(
+        **{"status": 401, "kind": "unauthorized", "path": "/v1/messages", "decision": "strategy=priority; reason=; attempts=0"}
+    )
+    assert "not accepted" in admin.open("/dashboard/logs").text
+    page = admin.open("/dashboard/logs/row-1")
+    assert "not accepted" in page.text and "nothing was sent upstream" in page.text
+    assert "Tokens" not in page.text and "Decision" not in page.text
+    desk.log_row("row-2", **BAD)
+    page = admin.open("/dashboard/logs/row-2")
+    assert "Tokens" in page.text and "– network_error" not in page.text

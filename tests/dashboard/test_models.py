@@ -65,6 +65,14 @@ def test_discover_keeps_what_the_upstream_lists(desk: Desk, admin: Browser, rela
     }
 
 
+def test_an_empty_list_offers_to_ask(desk: Desk, admin: Browser, relay: Relay) -> None:
+    node = desk.node(relay)
+    desk.connection(node)
+    page = admin.open(f"/dashboard/providers/{node}").press("Ask for its list")
+    assert len(rows(page)) == 4
+    assert "Ask for its list" not in page.buttons()
+
+
 def test_discover_needs_a_connection_and_says_so(page: Page) -> None:
     assert "Add a connection first" in page.press("Discover").toasts[0]
 

@@ -18,7 +18,8 @@ def test_a_connection_that_does_not_work_is_saved_and_says_what_to_do(desk: Desk
     node = desk.node(relay)
     page = admin.open(f"/dashboard/providers/{node}").fill({"API key": BAD_KEY}).press("Add Connection")
     assert "doesn't work yet" in page.toasts[0]
-    assert "Make a new key" in page.text
+    row = page.root.all("table")[0].text
+    assert row.count("Make a new key") == 1
     assert BAD_KEY not in page.html
 
 
@@ -54,6 +55,15 @@ def test_all_headers_are_shown_with_the_key_masked(desk: Desk, admin: Browser, r
     assert KEY not in page.html
     assert f"{relay.url}/v1/messages?beta=true" in page.text
     assert "redact-thinking the relay may blank" in page.text
+
+
+def test_a_key_too_short_for_a_hint_is_not_made_up(desk: Desk, admin: Browser, relay: Relay) -> None:
+    node = desk.node(relay)
+    assert "Bearer ..." in admin.open(f"/dashboard/providers/{node}").text
+    desk.connection(node, "sk-good-1")
+    page = admin.open(f"/dashboard/providers/{node}")
+    assert "Bearer ..." in page.text
+    assert "xxx" not in page.text
 
 
 def test_what_is_shown_is_what_is_sent(desk: Desk, admin: Browser, relay: Relay) -> None:
