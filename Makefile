@@ -4,6 +4,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SDKS := $(patsubst requirements-sdks/%.txt,$(VENV)/sdks/%/installed,$(wildcard requirements-sdks/*.txt))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
 
 .PHONY: install install-dev run migrate test check bench clients docs lock
@@ -23,7 +24,7 @@ run: install ## start the gateway on http://localhost:20128
 migrate: install ## bring the database to this release's schema
 	@$(BIN)/python -m omniroute migrate
 
-test: install-dev ## all tests, against real servers and a real browser
+test: install-dev $(SDKS) ## all tests, against real servers and a real browser
 	@scripts/test-needs
 	@exec $(BIN)/python -m pytest $(PYTEST)
 
@@ -42,10 +43,13 @@ docs: install ## docs/providers.md anew, from the provider data
 	@$(BIN)/python -m omniroute providers-page > docs/providers.md.new
 	@mv docs/providers.md.new docs/providers.md
 
-lock: install-dev ## compile requirements.txt and requirements-dev.txt anew
+lock: install-dev ## compile requirements.txt, requirements-dev.txt and those of older SDKs anew
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements-dev.in -o requirements-dev.txt
+	@for each in $(basename $(wildcard requirements-sdks/*.in)); do \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $$each.in -o $$each.txt; \
+	done
 
 $(VENV)/bin/python:
 	@scripts/make-venv $(PYTHON) $(VENV)
@@ -56,4 +60,10 @@ $(VENV)/installed: requirements.txt | $(VENV)/bin/python
 
 $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+# An SDK's older majors, each in a folder of its own: one environment holds one version.
+$(VENV)/sdks/%/installed: requirements-sdks/%.txt | $(VENV)/installed-dev
+	@rm -rf $(@D)
+	@$(PIP) --target $(@D) -r $<
 	@touch $@
