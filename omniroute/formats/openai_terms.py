@@ -13,8 +13,10 @@ from omniroute.formats.fields import Fields
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 EMPTY_SCHEMA: Mapping[str, Any] = {"type": "object", "properties": {}}
 
-# Tiers mean the same in both; "standard_only" is Anthropic's word for OpenAI's "default".
-_TIERS = {"standard_only": "default"} | {tier: tier for tier in ("auto", "default", "flex", "scale", "priority")}
+# Tiers mean the same in both; "standard_only" is Anthropic's word for OpenAI's "default", "standard" Google's.
+_TIERS = {"standard_only": "default", "standard": "default"} | {
+    tier: tier for tier in ("auto", "default", "flex", "scale", "priority")
+}
 
 
 def tier_for(service_tier: str) -> str | None:

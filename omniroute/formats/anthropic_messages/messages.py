@@ -61,7 +61,8 @@ class _Messages:
             self._later_system(message)
             return
         self._unnamed(message)
-        self._turn(message.role, self._blocks(message.parts))
+        parts = message.parts if message.role == "user" else self._without_steps(message.parts)
+        self._turn(message.role, self._blocks(parts))
 
     def _later_system(self, message: ir.Message) -> None:
         """System text in mid-conversation: as it is where the target takes it, right after a user turn and with nothing
@@ -99,6 +100,16 @@ class _Messages:
             self._dropped.add(f"{message.path}.name")
 
     # Parts
+
+    def _without_steps(self, parts: Iterable[ir.AnyPart]) -> list[ir.AnyPart]:
+        """Without what another upstream's own tools did in an earlier turn."""
+        kept: list[ir.AnyPart] = []
+        for part in parts:
+            if isinstance(part, ir.Opaque) and part.origin != NAME:
+                self._dropped.add(part.path)
+            else:
+                kept.append(part)
+        return kept
 
     def _blocks(self, parts: Iterable[ir.AnyPart]) -> list[dict[str, Any]]:
         written = []
@@ -172,6 +183,8 @@ class _Messages:
     def _tool_use(self, part: ir.ToolCall) -> dict[str, Any]:
         if not is_object(part):
             self._dropped.add(part.path, "arguments are no JSON object")
+        if part.custom:
+            self._dropped.add(part.path, "its text in an object")
         if part.signature is not None:
             self._dropped.add(f"{part.path}.signature")
         return {"type": "tool_use", "id": self._ids.call(part.id), "name": part.name, "input": object_of(part)}

@@ -35,6 +35,7 @@ def parse_request(document: dict[str, Any]) -> ir.Request:
         )
     called = {"stop": "stop_sequences", "reasoning": "thinking", "response_format": "output_config.format"}
     called |= {"user": "metadata.user_id", "cache": "cache_control"}
+    called["parallel_tool_calls"] = "tool_choice.disable_parallel_tool_use"
     user, metadata = _metadata(body)
     unknown: dict[str, Any] = {}
     effort, response_format = _output_config(body, unknown)

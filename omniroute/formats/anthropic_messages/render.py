@@ -16,8 +16,8 @@ from omniroute.formats.reasoning import budget_for, effort_for, fitting
 from omniroute.formats.wording import Dropped
 
 DEFAULT_MAX_TOKENS = 32000
-_EFFORTS = {"minimal": "low"}
-_TIERS = {"auto": "auto", "default": "standard_only"}
+_EFFORTS: dict[ir.Effort, ir.Effort] = {"minimal": "low"}
+_TIERS = {"auto": "auto", "default": "standard_only", "standard": "standard_only"}
 _EMPTY_SCHEMA: dict[str, Any] = {"type": "object", "properties": {}}
 
 
@@ -55,6 +55,8 @@ def _tools(request: ir.Request, body: dict[str, Any], dropped: Dropped) -> None:
     choice = request.tool_choice
     allowed = choice.allowed if choice is not None else None
     tools = [tool for tool in request.tools if allowed is None or tool.name in allowed]
+    if allowed is not None:
+        dropped.add(request.name_of("tool_choice"), "only these tools are offered")
     written = [tool for entry in tools if (tool := _tool(request, entry, dropped)) is not None]
     if written:
         body["tools"] = written
@@ -149,7 +151,10 @@ def _fitted(
         if effort is None and ask.budget is not None:
             effort = effort_for(ask.budget)
             dropped.add(name, f"as effort {effort}")
-        return {"type": "adaptive"}, None if effort is None else _EFFORTS.get(effort, effort)
+        if effort in _EFFORTS:
+            effort = _EFFORTS[effort]
+            dropped.add(name, f"as effort {effort}")
+        return {"type": "adaptive"}, effort
     if _unsigned_tool_turn(body["messages"]):
         dropped.add(name, "off for this turn: the thinking before its tool call was not sent back")
         return {}, None
@@ -161,7 +166,7 @@ def _budgeted(ask: ir.ReasoningAsk, max_tokens: int, name: str, dropped: Dropped
     if budget is None:
         dropped.add(name, "max_tokens leaves no room for the least budget")
         return {}
-    if ask.budget is not None and budget != ask.budget:
+    if budget != ask.budget and ask.effort != effort_for(budget) and ask != ir.ReasoningAsk(ask.mode, exclude=ask.exclude):
         dropped.add(name, f"budget {budget}")
     return {"type": "enabled", "budget_tokens": budget}
 
@@ -217,6 +222,8 @@ def _output_config(request: ir.Request, body: dict[str, Any], dropped: Dropped) 
         return
     if wanted.kind == "json_schema" and wanted.schema is not None:
         body["output_config"] = {"format": {"type": "json_schema", "schema": wanted.schema}}
+        if wanted.description is not None:
+            dropped.add(f"{request.name_of('response_format')}.description")
     else:
         dropped.add(request.name_of("response_format"))
 

@@ -116,6 +116,8 @@ class _Contents:
         self._names[part.id] = part.name
         if not is_object(part):
             self._dropped.add(part.path, "arguments are no JSON object")
+        if part.custom:
+            self._dropped.add(part.path, "its text in an object")
         written = write_call(part)
         if part.signature is not None and part.origin != NAME:
             self._dropped.add(f"{part.path}.signature")

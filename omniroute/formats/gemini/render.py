@@ -147,6 +147,8 @@ def _response_format(request: ir.Request, body: dict[str, Any], config: dict[str
         dropped.add(name)
         return
     config["responseMimeType"] = "text/plain" if wanted.kind == "text" else "application/json"
+    if wanted.description is not None:
+        dropped.add(f"{name}.description")
     if wanted.schema is not None and own:
         config["responseJsonSchema"] = wanted.schema
     elif wanted.schema is not None:

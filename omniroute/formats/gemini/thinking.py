@@ -98,4 +98,7 @@ def _budget(request: ir.Request, ask: ir.ReasoningAsk, off: bool, name: str, dro
     if fitting is None:  # thoughts count as output: without room for both there would be no answer
         dropped.add(name, f"budget {least}")
         return {"thinkingBudget": least}
-    return {"thinkingBudget": min(fitting, _MOST)}
+    budget = min(fitting, _MOST)
+    if effort_for(budget) != effort:
+        dropped.add(name, f"budget {budget}")
+    return {"thinkingBudget": budget}

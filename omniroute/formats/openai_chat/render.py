@@ -129,10 +129,16 @@ def _sampling(request: ir.Request, body: dict[str, Any], dropped: Dropped) -> No
             body["top_k"] = sampling.top_k
         else:
             dropped.add(request.name_of("top_k"))  # a 400 at OpenAI
-    for name in ("frequency_penalty", "presence_penalty", "seed", "n", "logprobs", "top_logprobs", "logit_bias"):
+    for name in ("frequency_penalty", "presence_penalty", "seed", "logit_bias"):
         value = getattr(sampling, name)
         if value is not None:
             body[name] = value
+    for name in ("n", "logprobs", "top_logprobs"):  # other formats' clients get the first answer only, without probabilities
+        value = getattr(sampling, name)
+        if value is not None and request.origin == NAME:
+            body[name] = value
+        elif value and not (name == "n" and value == 1):
+            dropped.add(request.name_of(name))
 
 
 def _reasoning(request: ir.Request, body: dict[str, Any], dropped: Dropped) -> None:

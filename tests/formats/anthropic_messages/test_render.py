@@ -129,7 +129,8 @@ def test_tool_choice_forms(given: dict[str, Any], written: dict[str, Any]) -> No
 
 def test_allowed_tools_are_the_only_ones_that_are_sent() -> None:
     body, dropped = render(tools=TOOLS, tool_choice=ir.ToolChoice("required", allowed=("g",)))
-    assert ([tool["name"] for tool in body["tools"]], body["tool_choice"], dropped) == (["g"], {"type": "any"}, ())
+    assert ([tool["name"] for tool in body["tools"]], body["tool_choice"]) == (["g"], {"type": "any"})
+    assert dropped == ("tool_choice (only these tools are offered)",)
 
 
 def test_tool_choice_without_tools_is_not_sent() -> None:
@@ -157,7 +158,13 @@ def test_nothing_is_asked_for_that_the_caller_did_not_ask_for() -> None:
     [
         (ir.ReasoningAsk(effort="low"), None, {"type": "enabled", "budget_tokens": 1024}, None, ()),
         (ir.ReasoningAsk(effort="high"), None, {"type": "enabled", "budget_tokens": 24576}, None, ()),
-        (ir.ReasoningAsk(effort="max"), None, {"type": "enabled", "budget_tokens": 25600}, None, ()),
+        (
+            ir.ReasoningAsk(effort="max"),
+            None,
+            {"type": "enabled", "budget_tokens": 25600},
+            None,
+            ("reasoning_effort (budget 25600)",),
+        ),
         (ir.ReasoningAsk("enabled"), None, {"type": "enabled", "budget_tokens": 8192}, None, ()),
         (
             ir.ReasoningAsk("enabled", None, 2000, True),
@@ -175,7 +182,7 @@ def test_nothing_is_asked_for_that_the_caller_did_not_ask_for() -> None:
         ),
         (ir.ReasoningAsk("adaptive", "high"), None, {"type": "adaptive"}, "high", ()),
         (ir.ReasoningAsk("disabled", "none"), None, None, None, ()),
-        (ir.ReasoningAsk(effort="minimal"), "adaptive", {"type": "adaptive"}, "low", ()),
+        (ir.ReasoningAsk(effort="minimal"), "adaptive", {"type": "adaptive"}, "low", ("reasoning_effort (as effort low)",)),
         (
             ir.ReasoningAsk("enabled", None, 20000),
             "adaptive",

@@ -138,9 +138,9 @@ def test_a_gemini_clients_own_thoughts_go_back_without_a_signature_too() -> None
 
 
 def test_a_model_that_wrote_broken_json_does_not_end_the_conversation() -> None:
-    parts, dropped = model(ir.ToolCall("a", "f", '{"x"', path="p"), ir.ToolCall("b", "f", "free", custom=True))
+    parts, dropped = model(ir.ToolCall("a", "f", '{"x"', path="p"), ir.ToolCall("b", "f", "free", custom=True, path="q"))
     assert [part["functionCall"]["args"] for part in parts] == [{"arguments": '{"x"'}, {"input": "free"}]
-    assert dropped == ("p (arguments are no JSON object)",)
+    assert dropped == ("p (arguments are no JSON object)", "q (its text in an object)")
 
 
 def test_refusals_and_citations() -> None:

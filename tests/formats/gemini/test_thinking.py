@@ -64,8 +64,20 @@ def test_levels(ask: ir.ReasoningAsk | None, config: dict[str, Any], named: tupl
     [
         ("gemini-2.5-flash", ir.ReasoningAsk(effort="low"), {}, {"thinkingBudget": 1024} | SHOWN, ()),
         ("gemini-2.5-flash", ir.ReasoningAsk(effort="high"), {}, {"thinkingBudget": 24576} | SHOWN, ()),
-        ("gemini-2.5-flash", ir.ReasoningAsk(effort="max"), {}, {"thinkingBudget": 24576} | SHOWN, ()),
-        ("gemini-2.5-flash", ir.ReasoningAsk(effort="high"), {"max_tokens": 4000}, {"thinkingBudget": 3200} | SHOWN, ()),
+        (
+            "gemini-2.5-flash",
+            ir.ReasoningAsk(effort="max"),
+            {},
+            {"thinkingBudget": 24576} | SHOWN,
+            ("reasoning (budget 24576)",),
+        ),
+        (
+            "gemini-2.5-flash",
+            ir.ReasoningAsk(effort="high"),
+            {"max_tokens": 4000},
+            {"thinkingBudget": 3200} | SHOWN,
+            ("reasoning (budget 3200)",),
+        ),
         (
             "gemini-2.5-pro",
             ir.ReasoningAsk(effort="high"),
