@@ -47,6 +47,7 @@ class StreamReader:
         self._stop_reason: ir.StopReason | None = None
         self._mishap = ""
         self._usage = ir.Usage()
+        self._told: Any = None  # the latest usage, as it came
         self._sources: dict[str, Any] = {}
         self._signature = ""  # of the text so far
         self._keys = 0
@@ -67,7 +68,7 @@ class StreamReader:
         if document.get("error"):
             raise UpstreamErrorEvent(document)
         events: list[ir.Event] = []
-        candidate, usage = first_candidate(document), read_usage(document.get("usageMetadata"))
+        candidate, usage = first_candidate(document), self._new_usage(document)
         blocked = read_block_reason(document) if candidate is None else None
         if not self._started and (candidate is not None or usage is not None or blocked or document.get("responseId")):
             self._started = True
@@ -104,6 +105,14 @@ class StreamReader:
         events += self._signed()
         events += self._blocks.finish()
         return [*events, ir.Finished(finishing(self._stop_reason or "end_turn", self._blocks.tool_calls))]
+
+    def _new_usage(self, document: dict[str, Any]) -> ir.Usage | None:
+        """None for what the chunk before told too: most upstreams tell it with every chunk."""
+        told = document.get("usageMetadata")
+        if told is None or told == self._told:
+            return None
+        self._told = told
+        return read_usage(told)
 
     def _candidate(self, candidate: dict[str, Any], events: list[ir.Event]) -> None:
         for part in parts_of(candidate):

@@ -25,6 +25,7 @@ _ROLES: dict[str, ir.Role] = {"user": "user", "model": "assistant", "function": 
 # Where a client of Google's has files that only Google can read.
 _OWN_HOST = "generativelanguage.googleapis.com"
 _AUDIO = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav"}
+_SIGNATURE = "thoughtSignature"
 _RESULT_KEYS = ("output", "result")
 
 
@@ -63,7 +64,11 @@ def read_contents(body: Members) -> tuple[ir.Message, ...]:
         raise missing("contents") if body.get("contents") is None else _empty("contents")
     messages: list[ir.Message] = []
     for entry in entries:
-        messages.append(_message(entry, calls, messages[-1].role if messages else "user"))
+        message = _message(entry, calls, messages[-1].role if messages else "user")
+        if message.role == "assistant":
+            before = messages.pop() if messages and messages[-1].role == "assistant" else replace(message, parts=())
+            message = replace(before, parts=_joined(before.parts, message.parts))
+        messages.append(message)
     if not any(message.parts for message in messages):
         raise _empty("contents")
     return tuple(messages)
@@ -82,6 +87,28 @@ def read_system(body: Members) -> tuple[ir.Message, ...]:
 
 def _empty(path: str) -> BadRequest:
     return BadRequest(f"'{path}' must hold at least one content with a part.", param=path)
+
+
+def _joined(before: tuple[ir.AnyPart, ...], parts: tuple[ir.AnyPart, ...]) -> tuple[ir.AnyPart, ...]:
+    """A model's turn as one. The SDKs' chats keep a streamed answer as it came: a content for each chunk, the last one empty."""
+    made = list(before)
+    for part in parts:
+        last = made[-1] if made else None
+        if part.unknown:
+            made.append(part)
+        elif isinstance(part, ir.Text) and isinstance(last, ir.Text) and not last.unknown:
+            made[-1] = replace(last, text=last.text + part.text)
+        elif isinstance(part, ir.Reasoning) and isinstance(last, ir.Reasoning) and _goes_on(last, part):
+            made[-1] = replace(part, text=last.text + part.text, path=last.path)
+        elif not isinstance(part, ir.Text) or part.text:
+            made.append(part)
+    return tuple(made)
+
+
+def _goes_on(thought: ir.Reasoning, part: ir.Reasoning) -> bool:
+    """A thought goes on until it is signed; the signature of a text, and sealed data, stand by themselves."""
+    signed = thought.signature is not None or thought.data is not None or thought.unknown
+    return not signed and part.data is None and not part.path.endswith(_SIGNATURE)
 
 
 def _message(entry: Members, calls: Calls, last_role: str) -> ir.Message:
@@ -108,7 +135,7 @@ def _parts(entry: Members, role: str, calls: Calls) -> list[ir.AnyPart]:
 
 def _part(part: Members, role: str, calls: Calls) -> list[ir.AnyPart]:
     """One part; a text with a signature gives a second one, which holds the signature."""
-    signature = part.text("thoughtSignature") or ""
+    signature = part.text(_SIGNATURE) or ""
     thought = part.flag("thought") or False
     made: ir.AnyPart
     if part.get("functionCall") is not None:
@@ -123,7 +150,8 @@ def _part(part: Members, role: str, calls: Calls) -> list[ir.AnyPart]:
         made = media
     elif thought or (signature and not part.get("text")):
         _only(part, role, "assistant", "thought")
-        made = replace(read_reasoning(part.text("text") or "", signature), path=part.path)
+        path = part.path if thought else part.at(_SIGNATURE)
+        made = replace(read_reasoning(part.text("text") or "", signature), path=path)
     elif (text := part.text("text")) is not None:
         made = ir.Text(text, path=part.path)
     elif any(isinstance(value, dict) for value in part.document.values()):
@@ -133,7 +161,7 @@ def _part(part: Members, role: str, calls: Calls) -> list[ir.AnyPart]:
     unknown = {} if isinstance(made, ir.Opaque) else part.rest()
     made = replace(made, unknown=unknown) if unknown else made
     if isinstance(made, ir.Text) and signature and role == "assistant":
-        return [made, replace(read_reasoning("", signature), path=part.path)]
+        return [made, replace(read_reasoning("", signature), path=part.at(_SIGNATURE))]
     return [made]
 
 

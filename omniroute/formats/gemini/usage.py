@@ -85,14 +85,12 @@ def read_usage(usage: Any) -> ir.Usage | None:
     """None if there is no count in it."""
     if not isinstance(usage, Mapping):
         return None
-    thoughts = count(usage, "thoughtsTokenCount")
-    told = ir.Usage(
-        input=_sum(count(usage, "promptTokenCount"), count(usage, "toolUsePromptTokenCount")),
-        output=_sum(count(usage, "candidatesTokenCount"), thoughts),
-        cached=count(usage, "cachedContentTokenCount"),
-        reasoning=thoughts,
-    )
-    return None if told == ir.Usage() else told
+    thoughts, cached = count(usage, "thoughtsTokenCount"), count(usage, "cachedContentTokenCount")
+    total = _sum(count(usage, "promptTokenCount"), count(usage, "toolUsePromptTokenCount"))
+    output = _sum(count(usage, "candidatesTokenCount"), thoughts)
+    if total is None and output is None and cached is None:
+        return None
+    return ir.Usage(input=total, output=output, cached=cached, reasoning=thoughts)
 
 
 def write_usage(usage: ir.Usage) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def test_a_call_that_was_never_answered_takes_no_later_result() -> None:
     assert isinstance(last, ir.ToolCall)
     assert request.messages[4].parts == (ir.ToolResult(last.id, ()),)
     split = parse(call, call, {"role": "function", "parts": [*result["parts"], *result["parts"]]})
-    assert len({part.call_id for part in split.messages[3].parts if isinstance(part, ir.ToolResult)}) == 2
+    assert len({part.call_id for part in split.messages[2].parts if isinstance(part, ir.ToolResult)}) == 2
 
 
 @pytest.mark.parametrize(
@@ -167,6 +167,53 @@ def test_thoughts_and_signatures() -> None:
         ir.Reasoning("", signature="VEVYVA==", origin="gemini"),
         ir.ToolCall("a", "f", "{}", signature="Q0FMTA==", origin="gemini"),
         ir.Reasoning("", signature="RU5E", origin="gemini"),
+    )
+
+
+def test_a_streamed_answer_comes_back_in_pieces_and_is_one_turn() -> None:
+    """What `chats` of google-genai 3.6.1 keeps of a stream: a content for each chunk, the last one with an empty text."""
+    pieces = [
+        {"text": "The", "thought": True},
+        {"text": " user", "thought": True},
+        {"text": "", "thought": True, "thoughtSignature": "VEg="},
+        {"text": "So", "thought": True},
+        {"text": "I"},
+        {"text": " "},
+        {"text": "look."},
+        {"text": "", "thoughtSignature": "VEVYVA=="},
+        {"text": "More."},
+        {"functionCall": {"name": "f", "id": "a"}},
+        {"text": ""},
+    ]
+    request = parse(*({"role": "model", "parts": [piece]} for piece in pieces), HI)
+    assert [message.role for message in request.messages] == ["user", "assistant", "user"]
+    assert request.messages[1].parts == (
+        ir.Reasoning("The user", signature="VEg=", origin="gemini"),
+        ir.Reasoning("So"),
+        ir.Text("I look."),
+        ir.Reasoning("", signature="VEVYVA==", origin="gemini"),
+        ir.Text("More."),
+        ir.ToolCall("a", "f", "{}"),
+    )
+
+
+def test_what_stands_by_itself_is_joined_with_nothing() -> None:
+    sealed = base64.b64encode(seal(ir.Reasoning("", data="UkVE", origin="anthropic_messages")).encode()).decode()
+    given = [
+        {"text": "Hm.", "thought": True},
+        {"text": "", "thoughtSignature": "VEVYVA=="},
+        {"text": "", "thought": True, "thoughtSignature": sealed},
+        {"text": "a", "partMetadata": {"x": 1}},
+        {"text": "b"},
+        {"text": "c", "partMetadata": {"x": 2}},
+    ]
+    assert parts(*given, role="model") == (
+        ir.Reasoning("Hm."),
+        ir.Reasoning("", signature="VEVYVA==", origin="gemini"),
+        ir.Reasoning("", data="UkVE", origin="anthropic_messages"),
+        ir.Text("a", unknown={"partMetadata": {"x": 1}}),
+        ir.Text("b"),
+        ir.Text("c", unknown={"partMetadata": {"x": 2}}),
     )
 
 
