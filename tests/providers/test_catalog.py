@@ -323,7 +323,7 @@ def test_a_key_may_be_optional(tmp_path: Path) -> None:
             ('id = "m"', 'id = "m"\nmodalities = ["smell"]'),
             "models[0].modalities[0] must be one of audio, file, image, text, video",
         ),
-        (('id = "m"', 'id = "m"\nthinking = "deep"'), "models[0].thinking must be one of adaptive, budget, not 'deep'"),
+        (('id = "m"', 'id = "m"\nthinking = "deep"'), "models[0].thinking must be one of adaptive, budget, level, not 'deep'"),
         (('id = "m"', 'id = "m"\nsampling = "no"'), "models[0].sampling must be true or false, not 'no'"),
         (('id = "m"', 'id = "m"\nlongest_user = 0'), "models[0].longest_user must be a whole number above 0, not 0"),
         (
