@@ -30,11 +30,18 @@ from omniroute.errors import OperationError
 from omniroute.keys.operations import KeyView
 from omniroute.services import Services
 
+# Each takes in what is below it: see `covers` in omniroute/edge/callers.py.
 ENDPOINTS = (
     SelectChoice("/v1/chat/completions", "Chat Completions"),
     SelectChoice("/v1/messages", "Messages"),
     SelectChoice("/v1/responses", "Responses"),
     SelectChoice("/v1beta/models", "Gemini"),
+    SelectChoice("/v1/completions", "Completions (legacy)"),
+    SelectChoice("/v1/embeddings", "Embeddings"),
+    SelectChoice("/v1/images", "Images"),
+    SelectChoice("/v1/audio", "Audio"),
+    SelectChoice("/v1/moderations", "Moderations"),
+    SelectChoice("/v1/rerank", "Rerank"),
     SelectChoice("/v1/models", "Model list"),
 )
 SCOPES = (
@@ -110,6 +117,11 @@ def add(services: Services) -> ResponseReturnValue:
 def edit(services: Services, key_id: str) -> ResponseReturnValue:
     row = services.keys.get(key_id)
     form, status = KeyForm(request.form or None, data=saved(row)), fresh_status()
+    known = {choice.value for choice in ENDPOINTS}
+    others = [
+        SelectChoice(path, path) for path in row.allowed_endpoints if path not in known
+    ]  # from /api; never dropped in silence
+    form.allowed_endpoints.choices = [*ENDPOINTS, *others]
     if request.method == "POST" and form.validate():
         try:
             services.keys.update(key_id, changed(form.given(services.clock.now()), row), actor())

@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from omniroute.dashboard.keys import ENDPOINTS
+from omniroute.edge.callers import covers
 from tests.dashboard.browsing import Browser, Page
 from tests.dashboard.conftest import Desk
 
@@ -81,6 +83,22 @@ def test_editing_shows_and_keeps_what_is_stored(desk: Desk, admin: Browser) -> N
     admin.open("/dashboard/keys").follow("Edit CI").fill({"Name": "CI 2"}).press("Save")
     after = desk.services.keys.get(row.id)
     assert (after.name, after.allowed_models, after.scopes, after.expires_at) == ("CI 2", row.allowed_models, row.scopes, ends)
+
+
+def test_saving_keeps_endpoints_that_the_form_does_not_name(desk: Desk, admin: Browser) -> None:
+    given = {"name": "CI", "allowed_endpoints": ["/v1/messages/count_tokens", "/v1/audio"]}
+    row, _ = desk.services.keys.create(given, desk.by)
+    page = admin.open("/dashboard/keys").follow("Edit CI")
+    page.fill({"Rerank": "on"}).press("Save")
+    assert set(desk.services.keys.get(row.id).allowed_endpoints) == {*row.allowed_endpoints, "/v1/rerank"}
+
+
+def test_each_client_endpoint_can_be_chosen(desk: Desk) -> None:
+    offered = [choice.value for choice in ENDPOINTS]
+    rules = [rule.rule for rule in desk.app.url_map.iter_rules() if rule.rule.startswith(("/v1/", "/v1beta/"))]
+    assert len(rules) > 3
+    assert [rule for rule in rules if not covers(offered, rule)] == []
+    assert [one for one in offered if not any(covers([one], rule) for rule in rules)] == []
 
 
 def test_rotating_asks_and_shows_a_new_key(desk: Desk, admin: Browser) -> None:
