@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import Message, RawMessageStreamEvent
+from openai import omit
 from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.lib.streaming.responses._responses import ResponseStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from omniroute.formats import FORMATS, sse
@@ -70,6 +73,32 @@ def test_anthropic_reads_our_messages_stream_and_ends_with_the_same_message(name
     assert final["usage"]["output_tokens"] == whole.usage.output_tokens
     assert final["usage"]["input_tokens"] == whole.usage.input_tokens
     assert essence(gather(FORMATS["anthropic_messages"].parse_response(final))) == essence(gather(events))
+
+
+@EACH_SAMPLE
+def test_openai_reads_our_responses_stream_and_ends_with_the_same_response(name: str, sample: Sample) -> None:
+    events = laws.read(name, sample.stream)
+    writer = FORMATS["openai_responses"].StreamWriter("mine", True)
+    raw = sse.Decoder().feed(laws.write(writer, events))
+    adapter: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
+    state: ResponseStreamState[Any] = ResponseStreamState(input_tools=omit, text_format=omit)
+    documents = [json.loads(event.data) for event in raw]
+    seen = [fired for document in documents for fired in state.handle_event(adapter.validate_python(document))]
+    assert [event.event for event in raw] == [document["type"] for document in documents]
+    assert [document["sequence_number"] for document in documents] == list(range(len(documents)))
+    assert len({document["response"]["id"] for document in documents if "response" in document}) == 1
+    final = documents[-1]["response"]
+    Response.model_validate(final)
+    added = [document["item"]["id"] for document in documents if document["type"] == "response.output_item.added"]
+    done = [document["item"] for document in documents if document["type"] == "response.output_item.done"]
+    assert added == [item["id"] for item in done]
+    assert done == final["output"]
+    assert documents[-1]["type"] == f"response.{final['status']}" == seen[-1].type
+    if final["status"] == "completed":
+        assert state._completed_response is not None
+        assert state._completed_response.output_text == seen[-1].response.output_text
+    assert essence(gather(FORMATS["openai_responses"].parse_response(final))) == essence(gather(events))
+    assert getattr(writer, "final") == final  # noqa: B009 - of this writer alone
 
 
 def _chat(document: dict[str, Any]) -> Any:

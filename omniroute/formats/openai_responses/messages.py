@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-from omniroute.errors import BadRequest, UnsupportedField
+from omniroute.errors import BadRequest
 from omniroute.formats import ir, media
 from omniroute.formats.openai_responses.items import write_annotation, write_blob
 from omniroute.formats.openai_responses.tools import spaces_of
 from omniroute.formats.openai_responses.usage import NAME
 from omniroute.formats.reasoning import seal_call
-from omniroute.formats.wording import Dropped
+from omniroute.formats.wording import Dropped, no_place
 
 
 def write_input(request: ir.Request, dropped: Dropped) -> tuple[str | None, list[dict[str, Any]]]:
@@ -53,7 +53,7 @@ class _Items:
         self._unnamed(message)
         for part in message.parts:
             if not isinstance(part, ir.Text):
-                raise _refused(part)
+                raise no_place(part, "a Responses")
             self._extras({}, part, marks=False)
         return [part.text for part in message.parts if isinstance(part, ir.Text) and part.text]
 
@@ -62,9 +62,9 @@ class _Items:
         for whole, run in groupby(message.parts, key=_is_item):
             if whole:
                 for part in run:
-                    self._item(part)
-            else:
-                self._message(message.role, list(run))
+                    self._item(message.role, part)
+            elif parts := [part for part in run if self._own or not (isinstance(part, ir.Text) and not part.text)]:
+                self._message(message.role, parts)
         if not message.parts and message.role != "assistant" and self._own:
             self.items.append({"role": message.role, "content": []})
 
@@ -74,7 +74,7 @@ class _Items:
 
     # Items
 
-    def _item(self, part: ir.AnyPart) -> None:
+    def _item(self, role: str, part: ir.AnyPart) -> None:
         match part:
             case ir.Reasoning():
                 self._reasoning(part)
@@ -84,8 +84,10 @@ class _Items:
                 self._result(part)
             case ir.Opaque() if part.origin == NAME:
                 self.items.append(dict(part.document))
+            case ir.Opaque() if role == "assistant":
+                self._dropped.add(part.path)  # what another upstream's own tools did in an earlier turn
             case _:
-                raise _refused(part)
+                raise no_place(part, "a Responses")
 
     def _reasoning(self, part: ir.Reasoning) -> None:
         """Whole or not at all. Without a blob OpenAI looks for the item in its store, where it is not: a 404."""
@@ -154,13 +156,15 @@ class _Items:
                 return self._extras({"type": "input_audio", "input_audio": audio}, part)
             case ir.Opaque() if part.origin == NAME:
                 return dict(part.document)
-        raise _refused(part)
+        raise no_place(part, "a Responses")
 
     def _annotations(self, part: ir.Text) -> list[dict[str, Any]]:
         """An earlier answer's own; those of another format only if they have a URL."""
         written = [made for citation in part.citations if (made := write_annotation(citation, 0, len(part.text)))]
         if len(written) < len(part.citations):
             self._dropped.add(f"{part.path}.citations")
+        elif any(citation.origin != NAME for citation in part.citations):
+            self._dropped.add(f"{part.path}.citations", "by their URLs")
         return written
 
     def _image(self, part: ir.Image) -> dict[str, Any]:
@@ -196,7 +200,7 @@ class _Items:
 
     def _own_file(self, part: ir.Part, source: ir.Source) -> str:
         if not self._own:
-            raise _refused(part)
+            raise no_place(part, "a Responses")
         return source.data
 
     def _extras(self, written: dict[str, Any], part: ir.Part, *, marks: bool = True) -> dict[str, Any]:
@@ -227,8 +231,3 @@ def _short(content: list[dict[str, Any]]) -> Any:
     if len(content) == 1 and content[0].keys() == {"type", "text"}:
         return content[0]["text"]
     return content
-
-
-def _refused(part: ir.Part) -> UnsupportedField:
-    kind = part.document.get("type") if isinstance(part, ir.Opaque) else type(part).__name__.lower()
-    return UnsupportedField(f"'{part.path}': a Responses upstream has no place for this {kind} part.", param=part.path)

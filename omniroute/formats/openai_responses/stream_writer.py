@@ -134,6 +134,8 @@ class StreamWriter:
     # Parts
 
     def _part_started(self, event: ir.PartStarted) -> bytes:
+        if event.opaque is not None and event.opaque.origin != NAME:
+            return b""  # another format's own part has no place here, and comes between no two texts
         self._part, self._signature = event, None
         self._text_start = self._length if self._kind == "text" else 0
         if event.kind == "text":
@@ -145,9 +147,7 @@ class StreamWriter:
             return out + self._open_item(_reasoning(event))
         if event.kind == "tool_call":
             return out + self._open_call(event)
-        if event.opaque is not None and event.opaque.origin == NAME:
-            return out + self._open_item(dict(event.opaque.document))
-        return out
+        return out if event.opaque is None else out + self._open_item(dict(event.opaque.document))
 
     def _part_stopped(self) -> bytes:
         """A text stays open: another one may follow."""
@@ -157,7 +157,9 @@ class StreamWriter:
         return self._close_item()
 
     def _opening_delta(self, event: ir.ReasoningDelta | ir.RefusalDelta | ir.ArgumentsDelta) -> bytes:
-        """The first fragment of a summary opens it: reasoning may come without any."""
+        """The first fragment of a summary opens it: reasoning may come without any. An opaque part's input is in it already."""
+        if self._part is None or self._part.kind == "opaque":
+            return b""
         if type(event) is ir.ReasoningDelta and self._kind != "summary" and self._item is not None:
             place = self._place() | {"summary_index": 0}
             out = self._event("response.reasoning_summary_part.added", **place, part=_summary(""))
@@ -166,7 +168,7 @@ class StreamWriter:
         return self._delta(event.text)
 
     def _delta(self, text: str) -> bytes:
-        """A fragment of the open content. Nothing for what has no place here: the input of another format's own part."""
+        """A fragment of the open content."""
         if not self._head or self._closed:
             return b""
         self._texts.append(text)
