@@ -94,6 +94,38 @@ def test_connection_is_reused_and_a_dead_one_is_replaced_unseen() -> None:
         assert [post(url, sender)[0] for _ in range(3)] == [200, 200, 200]
 
 
+class Counting:
+    """A body in pieces that counts how often it was begun."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+
+    def __len__(self) -> int:
+        return 300_000
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.begun += 1
+        yield from (bytes([number]) * 100_000 for number in range(3))
+
+
+def test_a_body_in_pieces_is_sent_with_its_length_and_again_from_its_start() -> None:
+    seen: list[bytes] = []
+
+    def script(client: socket.socket) -> None:
+        seen.append(read_request(client))
+        client.sendall(OK)
+
+    body, sender = Counting(), transport()
+    with server(script, script) as url:
+        for _ in range(2):  # the second time the connection has died, and another one is made unseen
+            answer = sender.send("POST", url, [], body, seconds=5)
+            assert (answer.status, answer.read(5)) == (200, b"{}")
+    for each in seen:
+        head, _, sent = each.partition(b"\r\n\r\n")
+        assert sent == b"".join(body) and b"content-length: 300000" in head.lower() and b"chunked" not in head.lower()
+    assert len(seen) == 2 and body.begun >= 2
+
+
 def test_environment_and_netrc_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")

@@ -141,6 +141,7 @@ class PassStream:
         self._only_json = only_json
         self._status, self._type = 200, ""
         self._decoder = sse.Decoder()
+        self._held: list[bytes] = []
         self.is_json = self.is_events = False
         self.media: dict[str, str] = {}  # headers that go with the answer to the client
         self.committed = self.done = False
@@ -196,10 +197,10 @@ class PassStream:
         """An error event for a stream of events. Raises UpstreamFailed for all else, which has no place for one."""
         if not self.is_events:
             raise UpstreamFailed(problem)
-        return error_event(problem)
+        return sse.encode(orjson.dumps(render_error(problem)))
 
     def _examined(self, events: list[sse.Event]) -> bytes:
-        out: list[bytes] = []
+        """What the client may have of them: nothing until one says something, for the first may be an error."""
         for event in events:
             document = sse.read_document(event.data) if event.data else None
             if document is not None:
@@ -207,8 +208,11 @@ class PassStream:
             if self.facts.error is not None:
                 break
             self.committed = self.committed or document is not None
-            out.append(event.raw)
-        return b"".join(out)
+            self._held.append(event.raw)
+        if not self.committed:
+            return b""
+        out, self._held = b"".join(self._held), []
+        return out
 
     def _look(self, document: dict[str, Any]) -> None:
         if document.get("error") or document.get("type") == "error":
@@ -216,11 +220,6 @@ class PassStream:
         usage = read_usage(document)
         if usage is not None:
             self.facts.usage = usage if self.facts.usage is None else self.facts.usage.merged(usage)
-
-
-def error_event(problem: Problem) -> bytes:
-    """What ends a stream of events."""
-    return sse.encode(orjson.dumps(render_error(problem)))
 
 
 class BrokenOff(ConnectionResetError):

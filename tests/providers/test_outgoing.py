@@ -432,6 +432,13 @@ def test_hygiene_whatever_comes(
         assert dict(sent)["Authorization"] == f"Bearer {KEY}"
 
 
+def test_what_one_body_needs_wins_over_everything() -> None:
+    node = cc_node(("Content-Type", "text/plain"), ("Accept", "text/plain"))
+    content = (("Content-Type", "multipart/form-data; boundary=x"), ("Accept", "audio/mpeg"))
+    sent = upstream_headers(node, CATALOG.wires, KEY, {}, stream=False, timeout=600, caller_format=CHAT, content=content)
+    assert [value for name, value in sent if name.lower() in ("content-type", "accept")] == [value for _, value in content]
+
+
 # What people see ---------------------------------------------------------------------------------------
 
 

@@ -111,7 +111,8 @@ class Upstream:
         for at, rule in enumerate(self.rules):
             if rule.fits(request):
                 return self.rules.pop(at).script if rule.once else rule.script
-        ask = format.read(request.asked())
+        asked = request.asked()
+        ask = format.read({"model": asked.get("model", "")} if beside.endpoint(request) else asked)
         return marked(ask.prompt) or named_by_model(ask.model) or Script()
 
     async def say(self, connection: Connection, record: Record, format: ModuleType, script: Script) -> None:
@@ -122,6 +123,10 @@ class Upstream:
         if format is responses and not request.path.endswith(responses.path):
             document, status = responses.retrieve(self.kept, request.method, request.path)
             return await send_document(connection, record, document, script, status)
+        if request.method in ("GET", "DELETE") and "/responses/" in request.path:
+            id = request.path.partition("/responses/")[2].partition("/")[0]
+            document = {"id": id, "object": "response", "status": "completed", "deleted": request.method == "DELETE"}
+            return await send_document(connection, record, document, script)
         if request.method == "GET":
             return await self.list_models(connection, record, script)
         if request.path.endswith("/count_tokens"):
