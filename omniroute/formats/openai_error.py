@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from omniroute.errors import Problem
-from omniroute.formats.wording import message_of
+from omniroute.formats.wording import message_of, type_of
 
 _TYPES = {
     400: "invalid_request_error",
@@ -31,14 +31,14 @@ _CODES_BY_CLASS = {"context_too_long": "context_length_exceeded", "quota_exhaust
 
 
 def render_error(problem: Problem) -> dict[str, Any]:
-    """The upstream's type, code and param word for word where it gave them."""
-    kind = problem.type
+    """The upstream's type, code and param word for word where it gave them; a code that repeats the status is none."""
+    kind = type_of(problem)
     if kind is None:
         quota = problem.kind == "quota_exhausted"
         kind = "insufficient_quota" if quota else _TYPES.get(problem.status, _family(problem.status))
     code = problem.code
-    if code is None:
-        code = _CODES_BY_CLASS.get(problem.kind) or _CODES_BY_STATUS.get(problem.status)
+    if code is None or code == problem.status:
+        code = _CODES_BY_CLASS.get(problem.kind) or _CODES_BY_STATUS.get(problem.status) or code
     error = {"message": message_of(problem), "type": kind, "param": problem.param, "code": code}
     return {"error": error, "omniroute": problem.beside()}
 

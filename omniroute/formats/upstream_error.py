@@ -55,7 +55,8 @@ def read_error_document(document: Any, raw: str | None = None) -> Told:
     message = _first_text(inner, "message", "detail", "msg", "error") or _first_text(document, "message", "detail", "msg")
     beside = document.get("type")  # New-API relays put their type beside the error, where Anthropic has the word "error"
     kind = inner.get("type") or inner.get("status") or (beside if beside != "error" else None)
-    code, param, details = inner.get("code"), inner.get("param"), inner.get("details")
+    param, details = inner.get("param"), inner.get("details")
+    code = _reason(details) or inner.get("code")
     return Told(
         message=message,
         type=kind if isinstance(kind, str) else None,
@@ -82,6 +83,13 @@ def require_json(status: int, headers: Mapping[str, str], body: bytes) -> None:
         raise UpstreamEmpty(f"upstream answered {status} with an empty body")
     if start not in b'{["' and not start.isdigit() and body.strip() not in (b"null", b"true", b"false"):
         raise UpstreamNotJson(status, headers.get("content-type", ""), page_title(body))
+
+
+def _reason(details: Any) -> str | None:
+    """Google's word for what is wrong, among the details; its `code` only repeats the status (google.rpc.ErrorInfo,
+    https://cloud.google.com/apis/design/errors, read 2026-11-27)."""
+    listed = [each for each in details if isinstance(each, Mapping)] if isinstance(details, list) else []
+    return next((text for each in listed if (text := _first_text(each, "reason"))), None)
 
 
 def _first_text(document: Mapping[str, Any], *names: str) -> str:

@@ -21,6 +21,11 @@ def message_of(problem: Problem) -> str:
     return f"{message} ({remedy})"
 
 
+def type_of(problem: Problem) -> str | None:
+    """The upstream's type where it is a word that OpenAI or Anthropic could say; Google's (NOT_FOUND) tells their clients nothing."""
+    return None if problem.type is None or problem.type.isupper() else problem.type
+
+
 def no_place(part: ir.Part, upstream: str) -> UnsupportedField:
     """The refusal of a part. `upstream` is what can't hold it, with its article ("a Messages")."""
     kind = type(part).__name__.lower()

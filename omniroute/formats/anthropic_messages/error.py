@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from omniroute.errors import Problem
-from omniroute.formats.wording import message_of
+from omniroute.formats.wording import message_of, type_of
 
 _TYPES = {
     401: "authentication_error",
@@ -28,7 +28,7 @@ _TYPES = {
 
 def render_error(problem: Problem) -> dict[str, Any]:
     """The upstream's type word for word where it gave one; its code, param and details beside it."""
-    kind = problem.type or _TYPES.get(problem.status, "api_error" if problem.status >= 500 else "invalid_request_error")
+    kind = type_of(problem) or _TYPES.get(problem.status, "api_error" if problem.status >= 500 else "invalid_request_error")
     error: dict[str, Any] = {"type": kind, "message": message_of(problem)}
     if problem.code is not None:
         error["code"] = problem.code
