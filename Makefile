@@ -39,9 +39,11 @@ bench: install-dev ## speed, as ratios to a bare relay; figures into bench/resul
 clients: install-dev ## Claude Code, from npm, through a gateway of its own
 	@exec $(BIN)/python -m tests.clients.run $(CLIENTS)
 
-docs: install ## docs/providers.md anew, from the provider data
+docs: install ## docs/providers.md and docs/conformance.md anew, from data and from what is seen
 	@$(BIN)/python -m omniroute providers-page > docs/providers.md.new
 	@mv docs/providers.md.new docs/providers.md
+	@$(BIN)/python -m tests.formats.conformance > docs/conformance.md.new
+	@mv docs/conformance.md.new docs/conformance.md
 
 lock: install-dev ## compile requirements.txt, requirements-dev.txt and those of older SDKs anew
 	@$(BIN)/python -m pip install --quiet uv

@@ -63,6 +63,12 @@ def data_url(source: Source, otherwise: str) -> str:
     return f"data:{source.media_type or otherwise};base64,{source.data}"
 
 
+def file_name(source: Source) -> str:
+    """A name for a file that the caller gave none: hosts look at its ending."""
+    kind = source.media_type or "application/pdf"
+    return "document." + next((ending for ending, media_type in _ENDINGS.items() if media_type == kind), "bin")
+
+
 def type_of_url(url: str) -> str | None:
     """What the ending of a URL's path says that it is; None if it does not tell."""
     name = url.partition("?")[0].partition("#")[0]

@@ -4,7 +4,7 @@ import pytest
 
 from omniroute.errors import BadRequest
 from omniroute.formats.ir import Source
-from omniroute.formats.media import data_url, read_url, text_of, type_of_url
+from omniroute.formats.media import data_url, file_name, read_url, text_of, type_of_url
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,16 @@ def test_text_of_a_file(source: Source, text: str | None) -> None:
 )
 def test_what_a_urls_ending_says(url: str, media_type: str | None) -> None:
     assert type_of_url(url) == media_type
+
+
+@pytest.mark.parametrize(
+    ("media_type", "name"),
+    [
+        (None, "document.pdf"),
+        ("application/pdf", "document.pdf"),
+        ("text/plain", "document.txt"),
+        ("application/zip", "document.bin"),
+    ],
+)
+def test_a_file_without_a_name_gets_one_with_the_ending_of_its_kind(media_type: str | None, name: str) -> None:
+    assert file_name(Source("base64", "UEs=", media_type)) == name

@@ -131,6 +131,8 @@ class _Messages:
         match part:
             case ir.Text():
                 return self._text(part)
+            case ir.Image() | ir.Document() if part.source.kind == "file" and not self._own:
+                raise no_place(part, "a Messages")  # the id of a file that only another host has
             case ir.Image():
                 return self._image(part)
             case ir.Document():

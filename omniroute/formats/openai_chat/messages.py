@@ -190,7 +190,7 @@ class _Messages:
         if part.context is not None:
             self._dropped.add(f"{part.path}.context")
         if source.kind == "base64":
-            file = {"filename": part.title or "document.pdf", "file_data": media.data_url(source, "application/pdf")}
+            file = {"filename": part.title or media.file_name(source), "file_data": media.data_url(source, "application/pdf")}
         elif source.kind == "file" and self._own:
             file = {"file_id": source.data} | ({"filename": part.title} if part.title else {})
         else:

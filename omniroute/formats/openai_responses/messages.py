@@ -193,7 +193,7 @@ class _Items:
         elif source.kind == "file":
             written["file_id"] = self._own_file(part, source)
         else:
-            written |= {"filename": part.title or "document.pdf", "file_data": media.data_url(source, "application/pdf")}
+            written |= {"filename": part.title or media.file_name(source), "file_data": media.data_url(source, "application/pdf")}
         if part.title is not None:
             written["filename"] = part.title
         return self._extras(written, part)
