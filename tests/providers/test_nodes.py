@@ -71,9 +71,9 @@ def test_as_provider(one: Node, format: str, auth: str, wire: str | None, chat: 
     provider = as_provider(one, CATALOG)
     assert (provider.id, provider.name, provider.prefix, provider.kind) == (one.id, "Relay", "relay", "node")
     assert (provider.format, provider.auth, provider.wire) == (format, auth, wire)
-    assert chat_url(provider) == f"https://relay.example{chat}"
+    assert chat_url(provider, "m") == f"https://relay.example{chat}"
     assert models_url(provider) == "https://relay.example/v1/models"
-    assert count_tokens_url(provider) == (f"https://relay.example{count}" if count else None)
+    assert count_tokens_url(provider, "m") == (f"https://relay.example{count}" if count else None)
     assert provider.chat_path == default_chat_path(one.type, one.compat_mode, one.api_type) == chat
     assert provider.failures == CATALOG.failure_sets["new_api"]
     assert provider.families == CATALOG.family_sets["claude"] + CATALOG.family_sets["gpt"]

@@ -45,9 +45,9 @@ def at(base_url: str, chat_path: str, models_path: str = MODELS_PATH, *, format:
 )
 def test_however_a_relay_is_given(base: str) -> None:
     node = at(base, CC_CHAT_PATH, format="anthropic_messages")
-    assert chat_url(node) == "https://host/v1/messages?beta=true"
+    assert chat_url(node, "m") == "https://host/v1/messages?beta=true"
     assert models_url(node) == "https://host/v1/models"
-    assert count_tokens_url(node) == "https://host/v1/messages/count_tokens?beta=true"
+    assert count_tokens_url(node, "m") == "https://host/v1/messages/count_tokens?beta=true"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_however_a_relay_is_given(base: str) -> None:
     ],
 )
 def test_joining(base: str, path: str, chat: str, models: str) -> None:
-    assert chat_url(at(base, path)) == chat
+    assert chat_url(at(base, path), "m") == chat
     assert models_url(at(base, path)) == models
 
 
@@ -146,11 +146,11 @@ def test_models_path_of_its_own() -> None:
 )
 def test_counting_tokens(base: str, path: str, given: str | None, expected: str) -> None:
     node = Provider("n", "N", "node", "anthropic_messages", base, path, MODELS_PATH, given)
-    assert count_tokens_url(node) == expected
+    assert count_tokens_url(node, "m") == expected
 
 
 def test_other_formats_count_no_tokens() -> None:
-    assert count_tokens_url(at("https://host", CHAT)) is None
+    assert count_tokens_url(at("https://host", CHAT), "m") is None
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ SEGMENTS = st.lists(st.sampled_from(["v1", "v4", "api", "openai", "messages", "c
 
 @given(SEGMENTS, SEGMENTS.filter(bool), st.booleans())
 def test_joining_stays_on_the_host_and_ends_in_the_path(base: list[str], path: list[str], slash: bool) -> None:
-    url = chat_url(at(f"https://host/{'/'.join(base)}{'/' if slash else ''}", "/" + "/".join(path)))
+    url = chat_url(at(f"https://host/{'/'.join(base)}{'/' if slash else ''}", "/" + "/".join(path)), "m")
     assert url.startswith("https://host/")
     assert "//" not in url.removeprefix("https://")
     assert url.endswith("/".join(path[1:]))
@@ -258,3 +258,21 @@ def test_data_decides_which_endpoints_there_are() -> None:
     assert endpoint_url(said, "completions") == "https://host/v1/beta/completions"
     assert endpoint_url(said, "embeddings") is None
     assert all(endpoint_url(replace(said, endpoints=()), name) is None for name in ENDPOINTS)
+
+
+GEMINI = replace(at("https://host", "/v1beta/models/{model}:generateContent"), format="gemini")
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        ("gemini-3.8-flash", "gemini-3.8-flash"),
+        ("models/gemini-3.8-flash", "gemini-3.8-flash"),
+        ("publishers/google/x", "publishers/google/x"),
+        ("a b?c#d", "a%20b%3Fc%23d"),
+    ],
+)
+def test_geminis_address_names_the_model_and_whether_it_streams(model: str, named: str) -> None:
+    assert chat_url(GEMINI, model) == f"https://host/v1beta/models/{named}:generateContent"
+    assert chat_url(GEMINI, model, stream=True) == f"https://host/v1beta/models/{named}:streamGenerateContent?alt=sse"
+    assert count_tokens_url(GEMINI, model) == f"https://host/v1beta/models/{named}:countTokens"

@@ -107,20 +107,24 @@ def test_it_lies_encrypted(gateway: Callable[..., Gateway], upstream: Upstream) 
 
 
 def test_the_upstream_keeps_where_it_speaks_responses(here: Gateway, upstream: Upstream, streamed: bool) -> None:
-    node_id = next(row["provider"] for row in here.api("GET", "/api/providers")["connections"] if "responses" in row["provider"])
-    keeper = here.add_connection(node_id, "sk-good-2", "second", priority=-1)
+    usual = next(row for row in here.api("GET", "/api/providers")["connections"] if "responses" in row["provider"])
+    keeper = here.add_connection(usual["provider"], "sk-good-2", "second", priority=1)
+    here.api("PUT", f"/api/providers/{usual['id']}", {"priority": 2})
     upstream.reset()
     model = "responses/scripted-large"
     first = response_of(create(here, model=model, stream=streamed), streamed)
     assert upstream.last().key == "sk-good-2"
-    here.api("PUT", f"/api/providers/{keeper}", {"priority": 5})
+    here.api("PUT", f"/api/providers/{usual['id']}", {"priority": 0})
     answer = create(here, model=model, previous_response_id=first["id"])
     assert answer.status == 200, answer.body
     assert upstream.last().key == "sk-good-2" and upstream.last().json["previous_response_id"] == first["id"]
     assert create(here, model=model).status == 200 and upstream.last().key == "sk-good-1"
-    assert call(here, "GET", f"{PATH}/{first['id']}").status == 200
+    shown = call(here, "GET", f"{PATH}/{first['id']}")
+    assert shown.json["id"] == first["id"] and upstream.last().key == "sk-good-2"
     elsewhere = create(here, model="chat/scripted-large", previous_response_id=first["id"])
     assert elsewhere.status == 400 and "kept by" in elsewhere.json["error"]["message"]
+    assert call(here, "DELETE", f"{PATH}/{first['id']}").json["deleted"] is True and upstream.last().method == "DELETE"
+    assert call(here, "GET", f"{PATH}/{first['id']}").status == 404
     here.api("DELETE", f"/api/providers/{keeper}")
 
 

@@ -68,4 +68,4 @@ def test_a_request_sent_early_does_not_end_the_one_before(here: Gateway, upstrea
     with Client(here.url) as client:
         way.post(client, "early", stream=True)
         way.post(client, "late", stream=True)
-        assert client.read_until(b"\r\n0\r\n\r\n").count(b"slow") == 20
+        assert client.read_until(b"\r\n0\r\n\r\n").count(b"slow") >= 20

@@ -139,7 +139,7 @@ NAMES: dict[str, Script] = {
     "not-json": Script(status=200, raw="{'almost': json}"),
     "redirect": Script(status=302, raw="", headers={"Location": "http://127.0.0.1:9/elsewhere"}),
     "error-first": Script(error_after=0, type="overloaded_error", message="Overloaded"),
-    "error-later": Script(error_after=4, type="overloaded_error", message="Overloaded"),
+    "error-later": Script(pieces=12, error_after=6, type="overloaded_error", message="Overloaded"),
     "cut-first": Script(cut_after=0),
     "cut": Script(cut_after=5),
     "reset": Script(fault="reset"),

@@ -118,7 +118,7 @@ def test_errors_keep_their_status(upstream: Upstream, name: str) -> None:
 def test_a_stream_fails_and_is_cut_where_the_script_says(upstream: Upstream) -> None:
     upstream.queue("error-later", {"cut_after": 3}, {"error_after": 0, "type": "overloaded_error"})
     failed, cut, first = (post(upstream.url, PATH, stream=True) for _ in range(3))
-    assert len(failed.events) == 5
+    assert len(failed.events) == 7
     assert ended(failed)["error"]["message"] == "Overloaded"
     assert (len(cut.events), cut.whole) == (3, False)
     assert ended(first)["error"]["type"] == "overloaded_error"
