@@ -22,7 +22,7 @@ def message_of(problem: Problem) -> str:
 
 
 def type_of(problem: Problem) -> str | None:
-    """The upstream's type where it is a word that OpenAI or Anthropic could say; Google's (NOT_FOUND) tells their clients nothing."""
+    """The upstream's type where OpenAI or Anthropic could have said it; Google's (NOT_FOUND) tell their clients nothing."""
     return None if problem.type is None or problem.type.isupper() else problem.type
 
 
