@@ -17,7 +17,7 @@ from omniroute.formats import ir
 from omniroute.formats.fields import Fields, missing, wrong
 from omniroute.formats.media import read_url
 from omniroute.formats.openai_chat.details import NAME, read_details, read_signature, text_signature
-from omniroute.formats.openai_terms import EFFORTS, read_user
+from omniroute.formats.openai_terms import EFFORTS, read_format, read_mode, read_user
 from omniroute.formats.reasoning import read_display
 
 _ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -31,6 +31,7 @@ def parse_request(document: dict[str, Any]) -> ir.Request:
             message = f"'{legacy}' is not carried to an upstream of another format."
             raise UnsupportedField(message, param=legacy, remedy=f"Send '{now}' instead.")
     called = {"reasoning": "reasoning_effort", "cache": "cache_control"}
+    wanted = body.inner("response_format")
     return ir.Request(
         model=body.needed_text("model"),
         messages=_messages(body),
@@ -40,7 +41,7 @@ def parse_request(document: dict[str, Any]) -> ir.Request:
         sampling=_sampling(body),
         max_tokens=_max_tokens(body, called),
         stop=body.texts("stop"),
-        response_format=_response_format(body),
+        response_format=None if wanted is None else read_format(wanted, "json_schema"),
         reasoning=_reasoning(body, called),
         metadata=body.mapping("metadata"),
         user=read_user(body, called),
@@ -250,13 +251,9 @@ def _tool(entry: Fields) -> ir.Tool | ir.NativeTool:
 
 
 def _tool_choice(body: Fields) -> ir.ToolChoice | None:
-    given = body.get("tool_choice")
-    if given is None:
-        return None
-    if isinstance(given, str):
-        if given not in ("auto", "none", "required"):
-            raise BadRequest("'tool_choice' must be auto, none, required or an object that names a tool.", param="tool_choice")
-        return ir.ToolChoice(cast(Any, given))
+    mode_alone = read_mode(body)
+    if mode_alone is not None or body.get("tool_choice") is None:
+        return mode_alone
     choice = body.needed_inner("tool_choice")
     kind = choice.choice("type", ("function", "custom", "allowed_tools")) or "function"
     inner = choice.needed_inner(kind)
@@ -291,29 +288,6 @@ def _max_tokens(body: Fields, called: dict[str, str]) -> int | None:
     if newer is not None:
         called["max_tokens"] = "max_completion_tokens"
     return older if newer is None else newer
-
-
-def _response_format(body: Fields) -> ir.ResponseFormat | None:
-    given = body.inner("response_format")
-    if given is None:
-        return None
-    kind = given.choice("type", ("text", "json_object", "json_schema"))
-    if kind is None:
-        raise missing(given.at("type"))
-    if kind != "json_schema":
-        given.done()
-        return ir.ResponseFormat(cast(Any, kind))
-    inner = given.needed_inner("json_schema")
-    made = ir.ResponseFormat(
-        "json_schema",
-        schema=inner.mapping("schema"),
-        name=inner.text("name"),
-        strict=inner.flag("strict"),
-        description=inner.text("description"),
-    )
-    inner.done()
-    given.done()
-    return made
 
 
 def _reasoning(body: Fields, called: dict[str, str]) -> ir.ReasoningAsk | None:

@@ -14,7 +14,7 @@ from omniroute.errors import UnsupportedField
 from omniroute.formats import ir
 from omniroute.formats.openai_chat.details import NAME
 from omniroute.formats.openai_chat.messages import cache_control, write_messages
-from omniroute.formats.openai_terms import strict_enough, tier_for
+from omniroute.formats.openai_terms import tier_for, write_schema
 from omniroute.formats.reasoning import effort_asked
 from omniroute.formats.wording import Dropped
 
@@ -182,17 +182,8 @@ def _response_format(request: ir.Request, body: dict[str, Any]) -> None:
     if wanted.kind != "json_schema":
         body["response_format"] = {"type": wanted.kind}
         return
-    inner: dict[str, Any] = {"name": wanted.name or "answer"}
-    if wanted.description is not None:
-        inner["description"] = wanted.description
-    if wanted.schema is not None:
-        inner["schema"] = wanted.schema
-    strict = wanted.strict
-    if strict is None and request.origin != NAME and wanted.schema is not None:
-        strict = strict_enough(wanted.schema) or None  # other formats always enforce; OpenAI only with strict
-    if strict is not None:
-        inner["strict"] = strict
-    body["response_format"] = {"type": "json_schema", "json_schema": inner}
+    schema = write_schema(wanted, own=request.origin == NAME)
+    body["response_format"] = {"type": "json_schema", "json_schema": schema}
 
 
 def _caller(request: ir.Request, body: dict[str, Any], dropped: Dropped) -> None:

@@ -11,11 +11,11 @@ from typing import Any, cast
 
 from omniroute.errors import UnsupportedField
 from omniroute.formats import ir
-from omniroute.formats.fields import Fields, missing
+from omniroute.formats.fields import Fields
 from omniroute.formats.openai_responses.input import read_input
 from omniroute.formats.openai_responses.tools import read_choice, read_tools, spaces_of
 from omniroute.formats.openai_responses.usage import NAME
-from omniroute.formats.openai_terms import EFFORTS, read_user
+from omniroute.formats.openai_terms import EFFORTS, read_format, read_user
 
 ENCRYPTED = "reasoning.encrypted_content"
 # What needs an upstream that keeps something between requests: field, and what to do instead.
@@ -128,20 +128,4 @@ def _text_config(body: Fields, unknown: dict[str, Any]) -> ir.ResponseFormat | N
         return None
     given = config.inner("format")
     unknown |= {config.at(name): value for name, value in config.rest().items()}
-    if given is None:
-        return None
-    kind = given.choice("type", ("text", "json_object", "json_schema"))
-    if kind is None:
-        raise missing(given.at("type"))
-    if kind != "json_schema":
-        given.done()
-        return ir.ResponseFormat(cast(Any, kind))
-    made = ir.ResponseFormat(
-        "json_schema",
-        schema=given.mapping("schema"),
-        name=given.text("name"),
-        strict=given.flag("strict"),
-        description=given.text("description"),
-    )
-    given.done()
-    return made
+    return None if given is None else read_format(given)

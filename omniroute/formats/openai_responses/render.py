@@ -14,7 +14,7 @@ from omniroute.formats.openai_responses.messages import write_input
 from omniroute.formats.openai_responses.parse import ENCRYPTED
 from omniroute.formats.openai_responses.tools import write_tools
 from omniroute.formats.openai_responses.usage import NAME
-from omniroute.formats.openai_terms import strict_enough, tier_for
+from omniroute.formats.openai_terms import tier_for, write_schema
 from omniroute.formats.reasoning import effort_asked
 from omniroute.formats.wording import Dropped
 
@@ -75,16 +75,7 @@ def _text_format(request: ir.Request, body: dict[str, Any]) -> None:
         return
     given: dict[str, Any] = {"type": wanted.kind}
     if wanted.kind == "json_schema":
-        given["name"] = wanted.name or "answer"
-        if wanted.schema is not None:
-            given["schema"] = wanted.schema
-        if wanted.description is not None:
-            given["description"] = wanted.description
-        strict = wanted.strict
-        if strict is None and request.origin != NAME and wanted.schema is not None:
-            strict = strict_enough(wanted.schema) or None
-        if strict is not None:
-            given["strict"] = strict
+        given |= write_schema(wanted, own=request.origin == NAME)
     body["text"] = {"format": given}
 
 

@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from omniroute.errors import BadRequest, UnsupportedField
+from omniroute.errors import UnsupportedField
 from omniroute.formats import ir
 from omniroute.formats.fields import Fields
 from omniroute.formats.openai_responses.usage import NAME
-from omniroute.formats.openai_terms import EMPTY_SCHEMA
+from omniroute.formats.openai_terms import EMPTY_SCHEMA, read_mode
 from omniroute.formats.wording import Dropped
 
 _NAMED = ("function", "custom")
@@ -55,13 +55,9 @@ def spaces_of(document: Mapping[str, Any]) -> dict[str, str]:
 
 def read_choice(body: Fields) -> ir.ToolChoice | None:
     """None also for a choice that has to do with a tool of OpenAI's own."""
-    given = body.get("tool_choice")
-    if given is None:
-        return None
-    if isinstance(given, str):
-        if given not in ("auto", "none", "required"):
-            raise BadRequest("'tool_choice' must be auto, none, required or an object that names a tool.", param="tool_choice")
-        return ir.ToolChoice(cast(Any, given))
+    mode_alone = read_mode(body)
+    if mode_alone is not None or body.get("tool_choice") is None:
+        return mode_alone
     choice = body.needed_inner("tool_choice")
     kind = choice.needed_text("type")
     if kind in _NAMED:
