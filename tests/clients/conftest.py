@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.clients.place import SETTINGS, Place, Target
+from tests.clients.place import FORMATS, Place, Target, settings
 from tests.gateway import Gateway, running_gateway
 from tests.upstream.client import Upstream
 
 
 @pytest.fixture(scope="session")
-def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, str]]:
+def shared_gateway(tmp_path_factory: pytest.TempPathFactory, upstream_process: Upstream) -> Iterator[tuple[Gateway, str]]:
     """The gateway, and a client key."""
-    with running_gateway(tmp_path_factory.mktemp("clients"), **SETTINGS) as gateway:
+    with running_gateway(tmp_path_factory.mktemp("clients"), **settings(upstream_process)) as gateway:
         yield gateway, gateway.make_key("for the clients")
 
 
@@ -31,7 +31,7 @@ def shared_nodes() -> dict[str, Target]:
 
 
 def shared(nodes: dict[str, Target], place: Place, speaks: str) -> Target:
-    if speaks not in nodes:
+    if speaks not in nodes or speaks == "gemini":  # of which there is one, whatever other tests have done to it
         nodes[speaks] = place.target(speaks)
     return nodes[speaks]
 
@@ -46,13 +46,18 @@ def messages(shared_nodes: dict[str, Target], place: Place) -> Target:
     return shared(shared_nodes, place, "messages")
 
 
-@pytest.fixture(params=["chat", "messages"])
+@pytest.fixture
+def responses(shared_nodes: dict[str, Target], place: Place) -> Target:
+    return shared(shared_nodes, place, "responses")
+
+
+@pytest.fixture(params=FORMATS)
 def target(request: pytest.FixtureRequest, shared_nodes: dict[str, Target], place: Place) -> Target:
-    """The test runs twice: with an upstream of the client's own format, and with one of the other."""
+    """The test runs with an upstream of each format: the client's own, and the others."""
     return shared(shared_nodes, place, request.param)
 
 
-@pytest.fixture(params=["chat", "messages"])
+@pytest.fixture(params=FORMATS)
 def fresh(request: pytest.FixtureRequest, place: Place) -> Target:
     """The same with a node of the test's own, for tests in which the upstream fails: that is held against a connection."""
     return place.target(request.param)

@@ -23,13 +23,28 @@ NUMBERS = itertools.count(1)
 NODES: dict[str, dict[str, str]] = {
     "chat": {"type": "openai-compatible"},
     "messages": {"type": "anthropic-compatible"},
+    "responses": {"type": "openai-compatible", "apiType": "responses"},
     "relay": {"type": "anthropic-compatible", "compatMode": "cc"},
 }
+
+FORMATS = ("chat", "messages", "responses", "gemini")
+PATHS = {
+    "chat": "/v1/chat/completions",
+    "messages": "/v1/messages",
+    "relay": "/v1/messages",
+    "responses": "/v1/responses",
+    "gemini": f"/v1beta/models/{MODEL}:generateContent",
+}
+
+
+def settings(upstream: Upstream) -> dict[str, str]:
+    """For the gateway before it. No node speaks Gemini: the native provider is moved to the upstream."""
+    return SETTINGS | {"PROVIDER_BASE_URLS": f"gemini={upstream.url}"}
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A node as a client names it. `speaks` is what its upstream is: "chat", "messages" or "relay"."""
+    """A node as a client names it. `speaks` is what its upstream is: "chat", "messages", "relay", "responses" or "gemini"."""
 
     model: str
     speaks: str
@@ -41,8 +56,8 @@ class Target:
 
     @property
     def path(self) -> str:
-        """How the upstream's requests end."""
-        return "/chat/completions" if self.speaks == "chat" else "/messages"
+        """Where the upstream is asked for a whole answer."""
+        return PATHS[self.speaks]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +77,18 @@ class Place:
         return f"{self.url}/v1"
 
     def target(self, speaks: str, *, connections: int = 1, models: tuple[str, ...] = (), model: str = MODEL) -> Target:
-        """A new node with so many connections, that lists `models`: what others have suffered says nothing of it."""
-        name = f"{speaks}{next(NUMBERS)}"
-        base = self.upstream.v1 if speaks == "chat" else self.upstream.url
-        node_id = self.gateway.add_node(name, base, **NODES[speaks])
+        """A new node with so many connections, that lists `models`: what others have suffered says nothing of it.
+
+        Of Gemini there is one: it gets new connections, and its earlier targets have them too.
+        """
+        if speaks == "gemini":
+            name = node_id = "gemini"
+            for each in self.gateway.api("GET", "/api/providers?provider=gemini")["connections"]:
+                self.gateway.api("DELETE", f"/api/providers/{each['id']}")
+        else:
+            name = f"{speaks}{next(NUMBERS)}"
+            base = self.upstream.url if speaks in ("messages", "relay") else self.upstream.v1
+            node_id = self.gateway.add_node(name, base, **NODES[speaks])
         for number in range(connections):
             self.gateway.add_connection(node_id, f"{UPSTREAM_KEY[:-1]}{number + 1}", f"connection {number + 1}")
         if models:

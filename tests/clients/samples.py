@@ -51,6 +51,35 @@ def claude_code_body(model: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def results_in(sent: dict[str, Any], speaks: str) -> dict[str, str]:
+    """The results of tools in a request as the upstream saw it: call id -> text."""
+    if speaks == "chat":
+        return {turn["tool_call_id"]: text_of(turn["content"]) for turn in sent["messages"] if turn["role"] == "tool"}
+    if speaks == "responses":
+        items = [item for item in sent["input"] if item.get("type") == "function_call_output"]
+        return {item["call_id"]: text_of(item["output"]) for item in items}
+    if speaks == "gemini":
+        found = [part["functionResponse"] for part in sent["contents"][-1]["parts"] if "functionResponse" in part]
+        return {each["id"]: "".join(each["response"].values()) for each in found}
+    blocks = [block for block in sent["messages"][-1]["content"] if block["type"] == "tool_result"]
+    return {block["tool_use_id"]: text_of(block["content"]) for block in blocks}
+
+
+def signatures_in(sent: dict[str, Any], speaks: str) -> list[str]:
+    """What the upstream sees of what it had signed, in the order of the conversation."""
+    if speaks == "responses":
+        return [item["encrypted_content"] for item in sent["input"] if item.get("type") == "reasoning"]
+    if speaks == "gemini":
+        parts = [part for turn in sent["contents"] for part in turn["parts"]]
+        return [part["thoughtSignature"] for part in parts if "thoughtSignature" in part]
+    turns = [turn for turn in sent["messages"] if turn["role"] == "assistant"]
+    return [block["signature"] for turn in turns for block in turn["content"] if block["type"] == "thinking"]
+
+
+def text_of(content: Any) -> str:
+    return content if isinstance(content, str) else "".join(part["text"] for part in content)
+
+
 COMMAND = {
     "type": "object",
     "properties": {"command": {"type": "string"}},

@@ -8,7 +8,7 @@ from typing import Any
 import anthropic
 import pytest
 
-from tests.clients.place import Place, Target
+from tests.clients.place import FORMATS, Place, Target
 from tests.clients.test_anthropic_sdk import HELLO, ask, given
 from tests.upstream.script import NAMES
 
@@ -161,8 +161,9 @@ def test_a_stream_that_fails_before_it_begins_is_a_status(client: anthropic.Anth
     assert (type(error), error.status_code) == (anthropic.OverloadedError, 529)
 
 
-def test_another_connection_takes_over_unseen(client: anthropic.Anthropic, place: Place) -> None:
-    target = place.target("messages", connections=2)
+@pytest.mark.parametrize("speaks", FORMATS)
+def test_another_connection_takes_over_unseen(client: anthropic.Anthropic, place: Place, speaks: str) -> None:
+    target = place.target(speaks, connections=2)
     place.upstream.queue("529")
     assert ask(client, target).stop_reason == "end_turn"
     place.upstream.queue("cut-first")

@@ -1,4 +1,4 @@
-"""The `openai` SDK, as its users call it: on a Chat upstream (native) and on a Messages upstream (translated)."""
+"""The `openai` SDK on Chat Completions, as its users call it: with upstreams of each format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel
 
 from tests.clients.place import UPSTREAM_KEY, Place, Target, in_a_loop_of_its_own
-from tests.clients.samples import PNG, PNG_BYTES
+from tests.clients.samples import PNG, PNG_BYTES, results_in, signatures_in
 from tests.upstream.answer import CACHE_READ, OUTPUT, PROMPT
 from tests.upstream.script import SIGNATURE, TEXT, THOUGHT, UNICODE
 
@@ -84,7 +84,7 @@ def test_an_answer(client: openai.OpenAI, place: Place, target: Target) -> None:
     assert (message.role, message.content, message.tool_calls) == ("assistant", TEXT, None)
     assert answer.choices[0].finish_reason == "stop"
     asked = place.upstream.requests()
-    assert [(each.path, each.key) for each in asked] == [("/v1" + target.path, UPSTREAM_KEY)]
+    assert [(each.path, each.key) for each in asked] == [(target.path, UPSTREAM_KEY)]
 
 
 def test_a_stream(client: openai.OpenAI, place: Place, target: Target) -> None:
@@ -139,13 +139,20 @@ def test_a_whole_conversation_with_settings(client: openai.OpenAI, place: Place,
     ]
     ask(client, target, messages=turns, max_tokens=77, temperature=0.5, stop=["END"])
     sent = place.upstream.last().json
-    assert (sent["max_tokens"], sent["temperature"]) == (77, 0.5)
     if target.speaks == "chat":
-        assert (sent["messages"], sent["stop"]) == (turns, ["END"])
-    else:
+        assert (sent["messages"], sent["max_tokens"], sent["temperature"], sent["stop"]) == (turns, 77, 0.5, ["END"])
+    elif target.speaks == "messages":
+        assert (sent["max_tokens"], sent["temperature"], sent["stop_sequences"]) == (77, 0.5, ["END"])
         assert [each["role"] for each in sent["messages"]] == ["user", "assistant", "user"]
         assert "Be brief." in json.dumps(sent["system"])
-        assert sent["stop_sequences"] == ["END"]
+    elif target.speaks == "responses":
+        assert (sent["max_output_tokens"], sent["temperature"], sent["instructions"]) == (77, 0.5, "Be brief.")
+        assert [each["role"] for each in sent["input"]] == ["user", "assistant", "user"]
+    else:
+        wanted = {"maxOutputTokens": 77, "temperature": 0.5, "stopSequences": ["END"]}
+        assert wanted.items() <= sent["generationConfig"].items()
+        assert [each["role"] for each in sent["contents"]] == ["user", "model", "user"]
+        assert "Be brief." in json.dumps(sent["systemInstruction"])
 
 
 # Tools -----------------------------------------------------------------------------------
@@ -173,17 +180,7 @@ def test_parallel_tools_whose_results_come_in_another_order(client: openai.OpenA
     turns = [*HELLO, message.model_dump(exclude_none=True, exclude={"parsed"}), *results]
     final = ask(client, target, tools=[WEATHER], messages=turns).choices[0].message.content
     assert final is not None
-    sent = place.upstream.last().json["messages"]
-    if target.speaks == "chat":
-        paired = {turn["tool_call_id"]: turn["content"] for turn in sent if turn["role"] == "tool"}
-    else:
-        blocks = [block for block in sent[-1]["content"] if block["type"] == "tool_result"]
-        paired = {block["tool_use_id"]: text_of(block["content"]) for block in blocks}
-    assert paired == {call.id: f"result of {call.id}" for call in calls}
-
-
-def text_of(content: Any) -> str:
-    return content if isinstance(content, str) else "".join(block["text"] for block in content)
+    assert results_in(place.upstream.last().json, target.speaks) == {call.id: f"result of {call.id}" for call in calls}
 
 
 def test_tool_arguments_come_in_pieces(client: openai.OpenAI, place: Place, target: Target) -> None:
@@ -197,7 +194,7 @@ def test_tool_arguments_come_in_pieces(client: openai.OpenAI, place: Place, targ
         assert first.id and first.function and first.function.name == "weather"
         assert {each.id for each in rest} == {None}
         pieces = [each.function.arguments for each in made[index] if each.function and each.function.arguments]
-        assert len(pieces) > 1
+        assert len(pieces) > 1 or target.speaks == "gemini"  # which says a call at once
         assert json.loads("".join(pieces)) == {"city": city}
 
 
@@ -227,19 +224,23 @@ def test_reasoning(client: openai.OpenAI, place: Place, target: Target) -> None:
     deltas = [choice.delta for chunk in streamed(client, target, reasoning_effort="high") for choice in chunk.choices]
     assert "".join((delta.model_extra or {}).get("reasoning_content") or "" for delta in deltas) == THOUGHT
     sent = place.upstream.last().json
-    assert sent["reasoning_effort"] == "high" if target.speaks == "chat" else "thinking" in sent
+    if target.speaks == "gemini":
+        assert "thinkingConfig" in sent["generationConfig"]
+    else:
+        assert sent["reasoning_effort"] == "high" if target.speaks == "chat" else {"thinking", "reasoning"} & sent.keys()
 
 
-def test_the_signature_of_a_thought_comes_back_in_the_next_turn(client: openai.OpenAI, place: Place, messages: Target) -> None:
-    """A Messages upstream refuses a tool's result whose thought is gone, so the message must carry it as it is replayed."""
+@pytest.mark.parametrize("speaks", ["messages", "responses", "gemini"])
+def test_the_signature_of_a_thought_comes_back_in_the_next_turn(client: openai.OpenAI, place: Place, speaks: str) -> None:
+    """These refuse a tool's result whose thought is gone, so the message must carry it as it is replayed."""
+    target = place.target(speaks)
     place.upstream.always("thinking-tool")
-    for message in (ask(client, messages), accumulated(client, messages)):
+    for message in (ask(client, target), accumulated(client, target)):
         said = message.choices[0].message
         result = {"role": "tool", "tool_call_id": said.tool_calls[0].id, "content": "done"}
         turns = [*HELLO, said.model_dump(exclude_none=True, exclude={"parsed"}), result]
-        ask(client, messages, messages=turns, reasoning_effort="high")
-        sent = place.upstream.last().json["messages"][1]["content"]
-        assert sent[0] == {"type": "thinking", "thinking": THOUGHT, "signature": SIGNATURE}
+        ask(client, target, messages=turns, reasoning_effort="high")
+        assert signatures_in(place.upstream.last().json, speaks) == [SIGNATURE]
 
 
 def test_a_parsed_answer(client: openai.OpenAI, place: Place, target: Target) -> None:

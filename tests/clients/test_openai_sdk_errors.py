@@ -8,7 +8,7 @@ from typing import Any
 import openai
 import pytest
 
-from tests.clients.place import Place, Target
+from tests.clients.place import FORMATS, Place, Target
 from tests.clients.test_openai_sdk import HELLO, ask, streamed
 from tests.upstream.script import NAMES
 
@@ -82,9 +82,9 @@ def test_a_used_up_account_is_a_limit(client: openai.OpenAI, place: Place, fresh
     assert (type(error), error.code) == (openai.RateLimitError, "insufficient_quota")
 
 
-def test_a_prompt_that_is_too_long_has_the_code_that_clients_look_for(client: openai.OpenAI, place: Place) -> None:
+def test_a_prompt_that_is_too_long_has_the_code_that_clients_look_for(client: openai.OpenAI, place: Place, fresh: Target) -> None:
     place.upstream.always("context")
-    error = refused(client, place.target("messages").model)
+    error = refused(client, fresh.model)
     assert (type(error), error.code) == (openai.BadRequestError, "context_length_exceeded")
     assert "prompt is too long: 250000 tokens > 200000 maximum" in error.message
 
@@ -172,8 +172,9 @@ def test_a_stream_that_fails_before_it_begins_is_a_status(client: openai.OpenAI,
     assert (type(error), error.status_code) == (openai.InternalServerError, 529)
 
 
-def test_another_connection_takes_over_unseen(client: openai.OpenAI, place: Place) -> None:
-    target = place.target("chat", connections=2)
+@pytest.mark.parametrize("speaks", FORMATS)
+def test_another_connection_takes_over_unseen(client: openai.OpenAI, place: Place, speaks: str) -> None:
+    target = place.target(speaks, connections=2)
     place.upstream.queue("500")
     assert ask(client, target).choices[0].finish_reason == "stop"
     place.upstream.queue("cut-first")
