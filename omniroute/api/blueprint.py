@@ -66,12 +66,20 @@ def blueprint(services: Services) -> Blueprint:
 
 
 class OnceV1:
-    """WSGI: `/v1/v1/...` is `/v1/...`. A base URL with `/v1` in a client that adds its own is a common slip."""
+    """WSGI: `/v1/v1/...` is `/v1/...`. A base URL with `/v1` in a client that adds its own is a common slip.
+
+    And Gemini's calls are at `/v1beta/`, also from a client that says `/v1/`: google-genai 3.6.1 does, unless it is told an
+    `api_version` (measured 2026-11-27). What OpenAI's clients call the list of models has that path too; headers tell them apart.
+    """
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ["PATH_INFO"].startswith("/v1/v1"):
-            environ["PATH_INFO"] = environ["PATH_INFO"][3:]
+        path: str = environ["PATH_INFO"]
+        if path.startswith("/v1/v1"):
+            path = path[3:]
+        if path.startswith("/v1/models") and (path.endswith(gemini.CALLS) or not environ.keys().isdisjoint(gemini.HEADERS)):
+            path = f"/v1beta{path[3:]}"
+        environ["PATH_INFO"] = path
         return self._app(environ, start_response)

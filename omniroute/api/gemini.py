@@ -23,6 +23,8 @@ from omniroute.routing.resolve import Target, usable_models
 from omniroute.services import Services
 
 VERBS = ("generateContent", "streamGenerateContent", "countTokens")
+CALLS = tuple(f":{verb}" for verb in VERBS)
+HEADERS = ("HTTP_X_GOOG_API_KEY", "HTTP_X_GOOG_API_CLIENT")  # of its own clients, as WSGI names them
 PAGE, MOST = 50, 1000
 
 
