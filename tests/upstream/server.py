@@ -134,7 +134,7 @@ class Upstream:
         if request.path.endswith(gemini.COUNTED):
             return await send_document(connection, record, gemini.count(request.json()), script)
         if request.method == "POST" and (make := beside.endpoint(request)):
-            return await self.say_beside(connection, record, make(request), script)
+            return await self.say_beside(connection, record, make(request) if script.raw is None else beside.Said(), script)
         if request.method != "POST" or not request.path.endswith(tuple(FORMATS)):
             return await send_document(connection, record, format.error(404, None, None, f"no {request.path}"), Script(), 404)
         asked = request.asked()
