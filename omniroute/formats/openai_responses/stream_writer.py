@@ -122,12 +122,14 @@ class StreamWriter:
         return {**self._frame, **done, **rest}
 
     def _begin(self, event: ir.Started | None) -> bytes:
-        """response.created and response.in_progress, once."""
+        """response.created and response.in_progress, once. A client gets no id of another format's upstream: some repeat
+        theirs, and what is kept is found by it."""
         if self._frame:
             return b""
         event = event or ir.Started()
         created = int(time.time()) if event.created is None else event.created
-        started = replace(event, id=event.id or new_id("resp"), created=created)
+        own = event.id.startswith("resp_") or (event.id and self._asked is None)
+        started = replace(event, id=event.id if own else new_id("resp"), created=created)
         self._frame = write_frame(started, self._model or event.model, self._asked)
         return self._event("response.created", response=self._frame) + self._event("response.in_progress", response=self._frame)
 

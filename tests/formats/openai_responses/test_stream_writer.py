@@ -65,6 +65,13 @@ def test_the_events_of_a_text() -> None:
     assert completed["output"] == [made[7]["item"]] == [{**item, "status": "completed", "content": [made[6]["part"]]}]
 
 
+def test_the_id_of_another_formats_answer_is_not_the_responses() -> None:
+    said = (replace(STARTED, id="chatcmpl-1"), *SAID, ir.Finished("end_turn"))
+    ids = [documents(*said, asked={"store": True})[0]["response"]["id"] for _ in range(2)]
+    assert all(each.startswith("resp_") for each in ids)
+    assert ids[0] != ids[1]
+
+
 def test_the_events_of_reasoning_and_of_calls() -> None:
     made = documents(
         STARTED,
