@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,7 +22,8 @@ STATUSES |= {402: "RESOURCE_EXHAUSTED", 429: "RESOURCE_EXHAUSTED", 503: "UNAVAIL
 Event = tuple[str | None, Any]
 
 
-def read(document: Mapping[str, Any]) -> Ask:
+def read(given: Mapping[str, Any]) -> Ask:
+    document = spelled(given)
     turns = document.get("contents") or []
     users = [turn for turn in turns if turn.get("role") != "model" and not of_kind(turn, "functionResponse")]
     recent = turns[max((at + 1 for at, turn in enumerate(turns) if turn.get("role") == "model"), default=0) :]
@@ -36,7 +39,7 @@ def read(document: Mapping[str, Any]) -> Ask:
         tools=tuple(offered(one) for tool in document.get("tools") or [] for one in tool.get("functionDeclarations", [])),
         forced=names[0] if calling.get("mode") == "ANY" else None,
         images=tuple(image(part) for part in media if is_image(part)),
-        schema=(document.get("generationConfig") or {}).get("responseJsonSchema"),
+        schema=schema_in(document.get("generationConfig") or {}),
     )
 
 
@@ -69,6 +72,25 @@ def count(document: Mapping[str, Any]) -> dict[str, Any]:
 # Requests -------------------------------------------------------------------------------
 
 
+FREE = ("args", "response", "parametersJsonSchema", "responseJsonSchema", "properties")  # whose members are the caller's
+
+
+def spelled(value: Any) -> Any:
+    """All names with capitals inside: the API takes mime_type for mimeType, and google-genai 3.6.1 sends both (2026-11-27)."""
+    if isinstance(value, list):
+        return [spelled(each) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    renamed = {re.sub(r"_([a-z])", lambda found: found[1].upper(), name): inner for name, inner in value.items()}
+    return {name: inner if name in FREE else spelled(inner) for name, inner in renamed.items()}
+
+
+def schema_in(config: Mapping[str, Any]) -> Any:
+    """As JSON Schema, from either of the two ways to say it; of OpenAPI's only the capitals of types differ here."""
+    given = config.get("responseJsonSchema") or config.get("responseSchema")
+    return None if given is None else json.loads(re.sub(r'"type": "([A-Z]+)"', lambda kind: kind[0].lower(), json.dumps(given)))
+
+
 def of_kind(turn: Mapping[str, Any], kind: str) -> list[Any]:
     return [part[kind] for part in turn.get("parts") or [] if kind in part]
 
@@ -88,7 +110,8 @@ def is_image(part: Mapping[str, Any]) -> bool:
 def image(part: Mapping[str, Any]) -> Image:
     if "fileData" in part:
         return Image("", None, part["fileData"]["fileUri"])
-    return inline_image(part["inlineData"]["mimeType"], part["inlineData"]["data"])
+    data = part["inlineData"]["data"].translate(str.maketrans("-_", "+/"))  # of base64 the API takes both alphabets
+    return inline_image(part["inlineData"]["mimeType"], data)
 
 
 # Answers --------------------------------------------------------------------------------
