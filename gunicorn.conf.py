@@ -8,7 +8,9 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import os
 import resource
+import socket
 from typing import Any
 
 import gevent
@@ -42,6 +44,23 @@ loglevel = settings.log_level.lower()
 accesslog = None
 
 END_STREAMS_AFTER = settings.drain_seconds
+
+
+def on_starting(server: Any) -> None:
+    """A port that somebody else has: one line that names the setting, where gunicorn would try for seconds."""
+    if {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys():
+        return  # the sockets are handed over, open
+    for address in server.cfg.address:
+        if not isinstance(address, tuple):
+            continue
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+            except OSError as exc:
+                where = f"HOST={address[0]} PORT={address[1]}"
+                raise SystemExit(f"omniroute: {where} can't be used: {exc.strerror}; set another HOST or PORT in .env") from None
 
 
 def when_ready(server: Any) -> None:

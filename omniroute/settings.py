@@ -211,11 +211,19 @@ def _fernet_keys(name: str, text: str) -> tuple[str, ...]:
     return tuple(keys)
 
 
+# Words that are meant as true or false, and would pass for the name of a machine.
+_NO_HOSTS = frozenset({"yes", "no", "on", "off", "always", "never", "sometimes", "none", "all", "any"})
+
+
 def _private(name: str, text: str) -> PrivateRule:
     if text.lower() in ("auto", "true", "false"):
         return text.lower()
     entries = tuple(part.strip().lower() for part in text.split(",") if part.strip())
     for entry in entries:
+        if entry in _NO_HOSTS:
+            raise SettingError(
+                f"{name}: {entry!r} is not understood; allowed are auto, true, false, or a list of hosts and networks"
+            )
         if re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", entry) and not re.fullmatch(r"[\d.]+", entry):
             continue
         try:

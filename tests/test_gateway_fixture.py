@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from bench.gateway import start
 from bench.processes import NotStarted
-from tests.gateway import Gateway, running_gateway
+from tests.gateway import Gateway, prepared_data, running_gateway
 from tests.upstream.client import Upstream, until
 from tests.upstream.raw import post
 
@@ -45,3 +47,16 @@ def test_a_gateway_that_dies_fails_the_test(tmp_path: Path) -> None:
 def test_a_traceback_fails_the_test(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="printed a traceback"), running_gateway(tmp_path) as here:
         here.server.log.write_text(here.output() + "Traceback (most recent call last):\n")
+
+
+def test_a_port_that_is_taken_is_named_in_one_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        folder = tmp_path / "second"
+        folder.mkdir()
+        with pytest.raises(NotStarted) as caught:
+            start(folder, env={"PORT": str(port)}, prepared=prepared_data())
+    assert f"HOST=127.0.0.1 PORT={port} can't be used: Address already in use; set another" in str(caught.value)
+    assert "Traceback" not in str(caught.value)

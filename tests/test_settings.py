@@ -66,6 +66,7 @@ def test_unknown_names_of_the_environment_are_not_ours(tmp_path: Path) -> None:
         ("ALLOW_PRIVATE_UPSTREAMS", "10.0.0.0/8,not a host!", "no host, address or network"),
         ("TRUSTED_HOSTS", "https://x", "no host name"),
         ("PROXY_HOPS", "two", "whole number"),
+        ("ALLOW_PRIVATE_UPSTREAMS", "yes", "auto, true, false"),
         ("PROVIDER_BASE_URLS", "openai", "a provider's id and a URL"),
         ("PROVIDER_BASE_URLS", "openai=ftp://x", "a provider's id and a URL"),
         ("PUBLIC_URL", "gateway.example.com", "must be a URL"),

@@ -9,6 +9,7 @@ import orjson
 
 from omniroute.errors import UpstreamEmpty, UpstreamNotJson
 from omniroute.formats import ClientFormat, Writer, ir, sse
+from omniroute.formats.depth import DEEPEST, too_deep
 from omniroute.formats.upstream_error import require_json
 from omniroute.relay.ask import Ask
 from omniroute.relay.lane import Facts
@@ -40,6 +41,8 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> dict[st
         raise UpstreamEmpty(f"upstream answered {status} with {body[:20].decode('utf-8', 'replace')}")
     if not isinstance(document, dict):
         raise UpstreamNotJson(status, headers.get("content-type", ""), "JSON, but no object")
+    if too_deep(document):
+        raise UpstreamNotJson(status, headers.get("content-type", ""), f"JSON, but nested more than {DEEPEST} levels deep")
     return document
 
 

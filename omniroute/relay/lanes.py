@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from omniroute.errors import BadRequest
 from omniroute.formats import FORMATS
+from omniroute.formats.reasoning import holds_seal
 from omniroute.providers.traits import native_fits, traits
 from omniroute.relay import completions
 from omniroute.relay.ask import Ask
@@ -20,7 +21,8 @@ def lane_for(ask: Ask, target: Target) -> Lane:
         return PassLane(ask, target)
     if ask.format == completions.FORMAT and completions.has_completions(target):
         return completions.CompletionsLane(ask, target)
-    if ask.format == target.provider.format and native_fits(traits(target.provider, target.model), ask.stream):
+    known = traits(target.provider, target.model)
+    if ask.format == target.provider.format and native_fits(known, ask.stream) and not holds_seal(ask.body):
         return NativeLane(ask, target)
     if target.provider.format not in FORMATS:
         raise BadRequest(

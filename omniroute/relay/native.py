@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from omniroute.errors import Problem, StreamCut, UpstreamEmpty, UpstreamErrorEvent
-from omniroute.formats import CLIENT_FORMATS, ClientFormat, sse
+from omniroute.formats import CLIENT_FORMATS, ClientFormat, ir, sse
 from omniroute.formats.body import rename_model, replace_model, with_stream_usage
 from omniroute.providers.urls import chat_url
 from omniroute.relay.answers import as_stream, as_whole, collected, looks_streamed, read_answer, shown_model
@@ -114,7 +114,9 @@ class NativeStream:
         return as_stream(writer, self._format.parse_response(read_answer(200, {}, body)), self.facts)
 
     def fail(self, problem: Problem) -> bytes:
-        return self._format.StreamWriter(self._model, True).fail(problem)
+        writer = self._format.StreamWriter(self._model, True)
+        writer.write(ir.Started(self.facts.id or "", self._model))  # a Responses client wants the id that it was told
+        return writer.fail(problem)
 
     def _tells(self, data: bytes) -> bool:
         return any([mark in data for mark in self._telltales])  # noqa: C419 - a generator costs three times as much

@@ -62,7 +62,7 @@ MEANINGS: dict[str, Meaning] = {
         "The wire is right, but the API key is refused.",
         "Make a new key in the upstream's dashboard and update the connection.",
     ),
-    "relay_client_rejected": Meaning("relay_client_rejected", False, "The relay did not accept this client."),
+    "relay_client_rejected": Meaning("relay_client_rejected", False, "The relay answered, but not to this client."),
     "account_banned": Meaning("account_banned", False, "The upstream has closed or suspended this account."),
     "content_blocked": Meaning(
         "content_blocked",

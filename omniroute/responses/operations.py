@@ -51,9 +51,13 @@ class Responses:
         def work(session: Session) -> None:
             if sweeping:
                 _sweep(session, now)
-            row = ResponseRow(id=kept.id, key_id=key_id or "", provider_id=kept.provider_id, connection_id=kept.connection_id)
-            row.sealed, row.created_at, row.expires_at = sealed, now, now + KEPT_SECONDS
-            session.merge(row)
+            row = session.get(ResponseRow, kept.id)
+            if row is None:
+                session.add(row := ResponseRow(id=kept.id, key_id=key_id or ""))
+            elif row.key_id != (key_id or ""):
+                return  # an upstream that gives one id twice: the first owner keeps it
+            row.provider_id, row.connection_id, row.sealed = kept.provider_id, kept.connection_id, sealed
+            row.created_at, row.expires_at = now, now + KEPT_SECONDS
 
         self._database.write(work)
         if sweeping:

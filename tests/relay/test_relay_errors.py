@@ -11,7 +11,7 @@ import pytest
 
 from tests.gateway import Gateway, running_gateway
 from tests.relay.conftest import ask, logged
-from tests.relay.ways import Way
+from tests.relay.ways import Chat, Messages, Way
 from tests.upstream.client import Upstream, until
 from tests.upstream.raw import Answer, post
 from tests.upstream.relay import Relay
@@ -20,8 +20,8 @@ from tests.upstream.script import TEXT
 MODEL = "claude-opus-4-6"
 NUMBERS = itertools.count(1)
 WAYS = {
-    "chat": Way("/v1/chat/completions", "relay", "/messages"),
-    "messages": Way("/v1/messages", "relay", "/messages"),
+    "chat": Way(Chat(), "relay", "/messages"),
+    "messages": Way(Messages(), "relay", "/messages"),
 }
 
 

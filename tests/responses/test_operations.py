@@ -48,6 +48,13 @@ def test_keeping_again_replaces_and_forgetting_forgets(database: Database) -> No
     assert responses.find("resp_1", None) is None
 
 
+def test_an_id_that_is_taken_stays_its_first_owners(database: Database) -> None:
+    responses, _ = kept_in(database)
+    responses.keep(OURS, "key-1")
+    responses.keep(KeptResponse("resp_1", "other", "c-2"), "key-2")
+    assert responses.find("resp_1", "key-1") == OURS and responses.find("resp_1", "key-2") is None
+
+
 def test_what_is_expired_is_not_found_and_is_swept_away_in_time(database: Database) -> None:
     responses, clock = kept_in(database)
     responses.keep(OURS, None)
