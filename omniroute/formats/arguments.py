@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from omniroute.formats.depth import too_deep
 from omniroute.formats.ir import ToolCall
 
 
@@ -23,10 +24,11 @@ def is_object(call: ToolCall) -> bool:
 
 
 def _read(arguments: str) -> Any:
-    """The JSON; nothing at all is an empty object, what is no JSON its own text."""
+    """The JSON; nothing at all is an empty object, what is no JSON, or could not be written again, its own text."""
     if not arguments.strip():
         return {}
     try:
-        return orjson.loads(arguments)
+        given = orjson.loads(arguments)
     except orjson.JSONDecodeError:
         return arguments
+    return arguments if too_deep(given) else given

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from omniroute.errors import BadRequest
+from omniroute.formats.depth import DEEPEST, too_deep
 
 # One token that matters for finding top-level members: a whole string, or one structural byte. Strings are taken
 # whole, so a bracket inside a string is never seen.
@@ -20,7 +21,7 @@ _MODEL_KEY = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")', re.DOTALL)
 
 
 def read_body(raw: bytes) -> dict[str, Any]:
-    """The body as a dict. Raises BadRequest when it is empty, no JSON, or no object."""
+    """The body as a dict. Raises BadRequest when it is empty, no JSON, no object, or nested too deep."""
     if not raw.strip():
         raise BadRequest("The request has no body; send a JSON object.")
     try:
@@ -29,6 +30,8 @@ def read_body(raw: bytes) -> dict[str, Any]:
         raise BadRequest(f"The body is not valid JSON: {exc}.") from exc
     if not isinstance(document, dict):
         raise BadRequest(f"The body must be a JSON object, not {_kind(document)}.")
+    if too_deep(document):
+        raise BadRequest(f"The body is nested more than {DEEPEST} levels deep.")
     return document
 
 

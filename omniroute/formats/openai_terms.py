@@ -97,6 +97,7 @@ def strict_enough(schema: Any) -> bool:
     if schema.get("type") == "object" or isinstance(properties, Mapping):
         names = set(properties) if isinstance(properties, Mapping) else set()
         needed = schema.get("required")
-        if schema.get("additionalProperties") is not False or names != set(needed if isinstance(needed, list) else ()):
+        named = {name for name in (needed if isinstance(needed, list) else ()) if isinstance(name, str)}
+        if schema.get("additionalProperties") is not False or names != named:
             return False
     return all(strict_enough(value) for value in schema.values())

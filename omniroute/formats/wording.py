@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from omniroute.errors import Problem, UnsupportedField
+from omniroute.errors import BadRequest, Problem, UnsupportedField
 from omniroute.formats import ir
 
 
@@ -32,6 +32,18 @@ def no_place(part: ir.Part, upstream: str) -> UnsupportedField:
     if isinstance(part, ir.Opaque):
         kind = part.document.get("type") or next(iter(part.document), "opaque")
     return UnsupportedField(f"'{part.path}': {upstream} upstream has no place for this {kind} part.", param=part.path)
+
+
+def unmet_choice(request: ir.Request) -> UnsupportedField:
+    """The refusal of a tool choice that no tool meets."""
+    name = request.name_of("tool_choice")
+    return UnsupportedField(f"'{name}' asks for a tool that is not among those this upstream knows.", param=name)
+
+
+def no_text(request: ir.Request) -> BadRequest:
+    """The refusal of a conversation in which nothing is said."""
+    name = request.name_of("messages")
+    return BadRequest(f"'{name}' holds no text.", param=name)
 
 
 class Dropped:

@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from omniroute.errors import BadRequest, UnsupportedField
+from omniroute.errors import UnsupportedField
 from omniroute.formats import ir, media
 from omniroute.formats.anthropic_messages.usage import NAME
 from omniroute.formats.arguments import is_object, object_of
 from omniroute.formats.system import leading_system, reminder
-from omniroute.formats.wording import Dropped, no_place
+from omniroute.formats.wording import Dropped, no_place, no_text
 
 
 def write_messages(request: ir.Request, dropped: Dropped) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -30,7 +30,7 @@ def write_messages(request: ir.Request, dropped: Dropped) -> tuple[list[dict[str
         dropped.add(f"{request.messages[0].path}.role", "as a user turn")
         return [], [{"role": "user", "content": system}]
     if not writer.turns:
-        raise BadRequest("'messages' holds no text.", param="messages")
+        raise no_text(request)
     return system, writer.turns
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from omniroute.errors import UnsupportedField
 from omniroute.formats import ir
 from omniroute.formats.anthropic_messages.messages import cache_control, write_messages
 from omniroute.formats.anthropic_messages.usage import NAME
 from omniroute.formats.reasoning import budget_for, effort_for, fitting
-from omniroute.formats.wording import Dropped
+from omniroute.formats.wording import Dropped, unmet_choice
 
 DEFAULT_MAX_TOKENS = 32000
 _EFFORTS: dict[ir.Effort, ir.Effort] = {"minimal": "low"}
@@ -62,8 +61,7 @@ def _tools(request: ir.Request, body: dict[str, Any], dropped: Dropped) -> None:
         body["tools"] = written
     names = {tool.get("name") for tool in written}
     if choice is not None and _unmet(choice, names):
-        message = "'tool_choice' asks for a tool that is not among those this upstream knows."
-        raise UnsupportedField(message, param=request.name_of("tool_choice"))
+        raise unmet_choice(request)
     if written and (choice is not None or request.parallel_tool_calls is not None):
         body["tool_choice"] = _tool_choice(choice or ir.ToolChoice("auto"), request.parallel_tool_calls)
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import orjson
 
-from omniroute.errors import BadRequest
 from omniroute.formats import ir
 from omniroute.formats.arguments import is_object
 from omniroute.formats.gemini.parts import write_call, write_part
@@ -21,7 +20,7 @@ from omniroute.formats.gemini.thinking import takes_budget
 from omniroute.formats.gemini.usage import NAME
 from omniroute.formats.media import type_of_url
 from omniroute.formats.system import leading_system, reminder
-from omniroute.formats.wording import Dropped, no_place
+from omniroute.formats.wording import Dropped, no_place, no_text
 
 NO_SIGNATURE = "skip_thought_signature_validator"  # of the two that Google documents, the one that Vertex AI takes too
 
@@ -37,7 +36,7 @@ def write_contents(request: ir.Request, dropped: Dropped) -> tuple[list[dict[str
         dropped.add(f"{request.messages[0].path}.role", "as a user turn")
         return [], [{"role": "user", "parts": system}]
     if not writer.turns:
-        raise BadRequest("The request holds no text.", param="contents" if request.origin == NAME else "messages")
+        raise no_text(request)
     return system, writer.turns
 
 

@@ -57,7 +57,7 @@ def parse_request(document: dict[str, Any]) -> ir.Request:
         unread=tuple(body.unread),
         origin=NAME,
         called={name: f"generationConfig.{member}" for name, member in _CALLED.items()}
-        | {"tool_choice": "toolConfig", "metadata": "labels", "service_tier": "serviceTier"},
+        | {"messages": "contents", "tool_choice": "toolConfig", "metadata": "labels", "service_tier": "serviceTier"},
     )
     return request
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from omniroute.errors import UnsupportedField
 from omniroute.formats import ir
 from omniroute.formats.gemini.contents import write_contents
 from omniroute.formats.gemini.schema import to_gemini
 from omniroute.formats.gemini.thinking import takes_budget, write_thinking
 from omniroute.formats.gemini.usage import NAME
-from omniroute.formats.wording import Dropped
+from omniroute.formats.wording import Dropped, unmet_choice
 
 _MOST_STOPS = 5
 _SAMPLING = {
@@ -98,8 +97,7 @@ def _tool_choice(request: ir.Request, choice: ir.ToolChoice, names: set[str], bo
     """A limit on AUTO is VALIDATED's: AUTO itself takes none."""
     unmet = choice.name not in names if choice.mode == "named" else choice.mode == "required" and not names
     if unmet and request.origin != NAME:
-        message = "'tool_choice' asks for a tool that is not among those this upstream knows."
-        raise UnsupportedField(message, param=request.name_of("tool_choice"))
+        raise unmet_choice(request)
     if not names and request.origin != NAME:
         return
     allowed = (choice.name,) if choice.name is not None else choice.allowed

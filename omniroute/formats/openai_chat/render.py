@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from omniroute.errors import UnsupportedField
 from omniroute.formats import ir
 from omniroute.formats.openai_chat.details import NAME
 from omniroute.formats.openai_chat.messages import cache_control, write_messages
 from omniroute.formats.openai_terms import tier_for, write_schema
 from omniroute.formats.reasoning import effort_asked
-from omniroute.formats.wording import Dropped
+from omniroute.formats.wording import Dropped, unmet_choice
 
 _MOST_STOPS = 4
 
@@ -48,12 +47,10 @@ def _tools(request: ir.Request, body: dict[str, Any], dropped: Dropped) -> None:
     choice = request.tool_choice
     known = {entry.name for entry in request.tools if isinstance(entry, ir.Tool) or entry.origin == NAME}
     if choice is not None and choice.mode == "named" and request.origin != NAME and choice.name not in known:
-        message = "'tool_choice' asks for a tool that is not among those this upstream knows."
-        raise UnsupportedField(message, param=request.name_of("tool_choice"))
+        raise unmet_choice(request)
     if choice is not None and not written:
         if choice.mode in ("required", "named"):
-            message = "'tool_choice' asks for a tool, but there is none that this upstream knows."
-            raise UnsupportedField(message, param=request.name_of("tool_choice"))
+            raise unmet_choice(request)
     elif choice is not None:
         body["tool_choice"] = _tool_choice(choice, request.tools)
     if written and request.parallel_tool_calls is not None:

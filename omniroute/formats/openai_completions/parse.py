@@ -51,6 +51,7 @@ def parse_request(document: dict[str, Any]) -> ir.Request:
         unknown=body.rest() | {name: value for name, value in placeless.items() if value is not None},
         unread=tuple(body.unread),
         origin=NAME,
+        called={"messages": "prompt"},
     )
 
 

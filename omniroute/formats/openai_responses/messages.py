@@ -5,13 +5,12 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-from omniroute.errors import BadRequest
 from omniroute.formats import ir, media
 from omniroute.formats.openai_responses.items import write_annotation, write_blob
 from omniroute.formats.openai_responses.tools import spaces_of
 from omniroute.formats.openai_responses.usage import NAME
 from omniroute.formats.reasoning import seal_call
-from omniroute.formats.wording import Dropped, no_place
+from omniroute.formats.wording import Dropped, no_place, no_text
 
 
 def write_input(request: ir.Request, dropped: Dropped) -> tuple[str | None, list[dict[str, Any]]]:
@@ -34,7 +33,7 @@ def write_input(request: ir.Request, dropped: Dropped) -> tuple[str | None, list
         dropped.add(f"{request.messages[0].path}.role", "as a user turn")
         return None, [{"role": "user", "content": instructions}]
     if not writer.items:
-        raise BadRequest("'messages' holds no text.", param="messages")
+        raise no_text(request)
     return instructions or None, writer.items
 
 

@@ -29,7 +29,7 @@ def parse_request(document: dict[str, Any]) -> ir.Request:
     """Read a body. Raises BadRequest or UnsupportedField, naming the field ("input.0.content")."""
     body = Fields(document)
     _refuse(body)
-    called = {"max_tokens": "max_output_tokens", "response_format": "text.format"}
+    called = {"messages": "input", "max_tokens": "max_output_tokens", "response_format": "text.format"}
     unknown: dict[str, Any] = {}
     own = _own(body)
     tools, names = read_tools(body), spaces_of(body.document)

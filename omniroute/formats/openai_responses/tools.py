@@ -12,12 +12,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from omniroute.errors import UnsupportedField
 from omniroute.formats import ir
 from omniroute.formats.fields import Fields
 from omniroute.formats.openai_responses.usage import NAME
 from omniroute.formats.openai_terms import EMPTY_SCHEMA, read_mode
-from omniroute.formats.wording import Dropped
+from omniroute.formats.wording import Dropped, unmet_choice
 
 _NAMED = ("function", "custom")
 
@@ -109,8 +108,7 @@ def write_tools(request: ir.Request, body: dict[str, Any], dropped: Dropped) -> 
     choice, own = request.tool_choice, request.origin == NAME
     if choice is not None and (written or own or choice.mode not in ("auto", "none")):
         if not own and not _met(choice, request.tools, written):
-            message = "'tool_choice' asks for a tool that is not among those this upstream knows."
-            raise UnsupportedField(message, param=request.name_of("tool_choice"))
+            raise unmet_choice(request)
         body["tool_choice"] = _write_choice(choice, request)
     if request.parallel_tool_calls is not None and (written or own):
         body["parallel_tool_calls"] = request.parallel_tool_calls
