@@ -112,6 +112,8 @@ class Upstream:
             if rule.fits(request):
                 return self.rules.pop(at).script if rule.once else rule.script
         asked = request.asked()
+        if format is responses:  # the prompt may be one that was kept
+            asked = responses.continued(self.kept, asked) or asked
         ask = format.read({"model": asked.get("model", "")} if beside.endpoint(request) else asked)
         return marked(ask.prompt) or named_by_model(ask.model) or Script()
 
