@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from omniroute.errors import StreamCut, UpstreamNotJson
+from omniroute.formats.depth import DEEPEST, too_deep
 
 HEARTBEAT = b": keep-alive\n\n"
 LARGEST_EVENT = 16 * 1024 * 1024
@@ -102,7 +103,7 @@ def encode(data: bytes, event: str | None = None) -> bytes:
 
 
 def read_document(data: bytes) -> dict[str, Any] | None:
-    """An event's data as a JSON object; None for `null`, `[DONE]`, other JSON, and what is no JSON at all.
+    """An event's data as a JSON object; None for `null`, `[DONE]`, other JSON, and what is no JSON at all or nested too deep.
 
     What orjson refuses is read all the same: bytes that are no UTF-8 and escapes of half a surrogate pair as U+FFFD, NaN as null.
     """
@@ -110,7 +111,10 @@ def read_document(data: bytes) -> dict[str, Any] | None:
         document = orjson.loads(data)
     except orjson.JSONDecodeError:
         document = _read_broken(data)
-    return document if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        return None
+    deep = len(data) > 2 * DEEPEST and data.count(b"{") + data.count(b"[") > DEEPEST and too_deep(document)
+    return None if deep else document
 
 
 class Skips:

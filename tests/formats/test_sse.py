@@ -139,6 +139,11 @@ def test_a_document_read_in_spite_of_everything_can_be_written_again() -> None:
     assert orjson.dumps(sse.read_document(b'{"a":"x\\udc00y\xff"}')) == '{"a":"x\ufffdy\ufffd"}'.encode()
 
 
+@pytest.mark.parametrize(("levels", "read"), [(199, True), (300, False), (900, False), (5000, False)])
+def test_a_document_that_is_nested_too_deep_is_none(levels: int, read: bool) -> None:
+    assert (sse.read_document(b'{"a":' * levels + b"1" + b"}" * levels) is not None) is read
+
+
 def test_one_broken_event_is_passed_over_and_a_second_one_is_not() -> None:
     skips = sse.Skips()
     for data in (b"null", b"[DONE]", b"", b'{"half', b"null"):
