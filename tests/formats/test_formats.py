@@ -283,7 +283,10 @@ def test_geminis_signatures_come_back_where_they_stood(name: str, sample: Sample
     request = FORMATS[name].parse_request(replay(name, orjson.loads(orjson.dumps(shown))))
     body, _ = FORMATS["gemini"].render_request(request)
     again, before = body["contents"][1]["parts"], sample.whole["candidates"][0]["content"]["parts"]
-    assert [part for part in again if "thoughtSignature" in part] == [part for part in before if "thoughtSignature" in part]
+    signed = [part for part in before if "thoughtSignature" in part]
+    if name == "anthropic_messages" and "text" in before[-1] and not before[-1].get("thought"):
+        signed = [part for part in signed if part is not before[-1]]  # left out: see without_last_blob
+    assert [part for part in again if "thoughtSignature" in part] == signed
     assert [part for part in again if "functionCall" in part] == [part for part in before if "functionCall" in part]
 
 

@@ -55,12 +55,13 @@ def render_response(
 ) -> dict[str, Any]:
     """Events as a whole answer. `model` is the name to show, if not the upstream's; `asked` is not needed here."""
     answer = gather(events)
+    parts = without_last_blob(answer.parts)
     document: dict[str, Any] = {
         "id": answer.id or new_id(),
         "type": "message",
         "role": "assistant",
         "model": model or answer.model,
-        "content": [block for part in answer.parts for block in (*signing_block(part), write_block(part)) if block is not None],
+        "content": [block for part in parts for block in (*signing_block(part), write_block(part)) if block is not None],
         "stop_reason": answer.stop_reason or "end_turn",
         "stop_sequence": answer.stop_sequence,
         "usage": write_usage(answer.usage),
@@ -68,6 +69,20 @@ def render_response(
     if answer.details is not None:
         document["stop_details"] = answer.details
     return document
+
+
+def without_last_blob(parts: tuple[ir.AnyPart, ...]) -> tuple[ir.AnyPart, ...]:
+    """Parts without a last one that is but the blob of another format after a text.
+
+    Gemini signs its last text, and does not need that back (https://ai.google.dev/gemini-api/docs/thought-signatures, read
+    2026-11-27). Messages never ends in a thinking block, and Claude Code 2.1.330 takes one there for an empty answer (measured
+    2026-11-27).
+    """
+    last = parts[-1] if parts else None
+    if not isinstance(last, ir.Reasoning) or last.text or last.origin == NAME:
+        return parts
+    before = next((part for part in reversed(parts[:-1]) if write_block(part) is not None), None)
+    return parts[:-1] if isinstance(before, ir.Text | ir.Refusal) else parts
 
 
 # Shared with the stream -----------------------------------------------------------------

@@ -190,6 +190,8 @@ class StreamWriter:
         self._open: ir.PartStarted | None = None
         self._signature: ir.SignatureSeen | None = None
         self._text_head = b""
+        self._after_text = False  # the last block was a text
+        self._held: ir.PartStarted | None = None  # reasoning after a text: written when something comes of it, or after it
 
     def write(self, event: ir.Event) -> bytes:
         """The bytes for one event; b"" for one that says nothing in Messages, or not yet."""
@@ -198,8 +200,8 @@ class StreamWriter:
         if type(event) is ir.TextDelta:  # the bulk of a stream
             return self._text_head + orjson.dumps(event.text) + b"}}\n\n" if self._open else b""
         match event:
-            case ir.ReasoningDelta():
-                return self._delta({"type": "thinking_delta", "thinking": event.text})
+            case ir.ReasoningDelta() if self._held is None or event.text:
+                return self._release() + self._delta({"type": "thinking_delta", "thinking": event.text})
             case ir.ArgumentsDelta():
                 return self._delta({"type": "input_json_delta", "partial_json": self._fragment(event.text)})
             case ir.RefusalDelta():
@@ -225,6 +227,8 @@ class StreamWriter:
         if self._closed or self._finished is None:
             return b""
         start = self._message_start()
+        if self._signature is not None and self._signature.origin == NAME:
+            start += self._release() + self._part_stopped()
         self._closed = True
         delta: dict[str, Any] = {
             "stop_reason": self._finished.stop_reason,
@@ -260,22 +264,36 @@ class StreamWriter:
         return _encode({"type": "message_start", "message": message})
 
     def _part_started(self, event: ir.PartStarted) -> bytes:
+        if event.kind == "reasoning" and event.origin != NAME and self._after_text and self._held is None:
+            self._held, self._signature = event, None
+            return b""
         block, rest = _opening(event)
         if block is None:
             return b""
+        late = self._release() + self._part_stopped() if self._held is not None else b""
         signed = b"".join(self._signing(each["signature"]) for each in signing_block(event))
-        self._open, self._signature = event, None
+        self._open, self._signature, self._after_text = event, None, event.kind in ("text", "refusal")
         self._index += 1
         index = b"%d" % self._index
         delta = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":' + index
         self._text_head = delta + b',"delta":{"type":"text_delta","text":'
         start = {"type": "content_block_start", "index": self._index, "content_block": block}
         more = self._delta({"type": "input_json_delta", "partial_json": rest}) if rest else b""
-        return signed + self._message_start() + _encode(start) + more
+        return late + signed + self._message_start() + _encode(start) + more
+
+    def _release(self) -> bytes:
+        """The block of reasoning that was held: one with a blob alone may not be the last (`without_last_blob`)."""
+        held, self._held = self._held, None
+        if held is None:
+            return b""
+        signature, self._after_text = self._signature, False
+        opened = self._part_started(held)
+        self._signature = signature
+        return opened
 
     def _signing(self, signature: str) -> bytes:
         """A whole thinking block with nothing but a signature."""
-        sealed = ir.PartStarted(0, "reasoning")
+        sealed, self._after_text = ir.PartStarted(0, "reasoning"), False
         opened = self._part_started(sealed)
         return opened + self._delta({"type": "signature_delta", "signature": signature}) + self._part_stopped()
 

@@ -241,3 +241,24 @@ def test_an_error_is_an_error_event() -> None:
     (raw,) = sse.Decoder().feed(StreamWriter("", True).fail(PROBLEM))
     assert raw.event == "error"
     assert json.loads(raw.data) == json.loads(json.dumps(FORMATS[NAME].render_error(PROBLEM)))
+
+
+def test_a_blob_of_another_format_is_never_the_last_block() -> None:
+    """Claude Code takes an answer that ends in a thinking block for an empty one."""
+    text = [ir.PartStarted(0, "text"), ir.TextDelta(0, "42"), ir.PartStopped(0)]
+    blob = [ir.PartStarted(1, "reasoning"), ir.SignatureSeen(1, "U0lH", "gemini"), ir.PartStopped(1)]
+    call = [ir.PartStarted(2, "tool_call", id="a", name="f"), ir.PartStopped(2)]
+    whole = FORMATS["anthropic_messages"].render_response
+    for said, kinds in (
+        ([*text, *blob], ["text"]),
+        ([*text, *blob, *call], ["text", "thinking", "tool_use"]),
+        (blob, ["thinking"]),
+    ):
+        events = [ir.Started("msg_1", "m"), *said, ir.Finished("end_turn")]
+        assert [block["type"] for block in whole(events)["content"]] == kinds
+        streamed = laws.read("anthropic_messages", laws.write(StreamWriter("", True), events))
+        laws.check(streamed)
+        assert [part.kind for part in streamed if isinstance(part, ir.PartStarted)] == [
+            {"thinking": "reasoning", "tool_use": "tool_call"}.get(kind, kind) for kind in kinds
+        ]
+        assert gather(streamed).parts == gather(FORMATS["anthropic_messages"].parse_response(whole(events))).parts
