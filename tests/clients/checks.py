@@ -5,6 +5,7 @@ A check raises AssertionError with what was expected and what came; pytest has n
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.clients.claude_code import ClaudeCode, Turn
+from tests.clients.codex import Codex
 from tests.clients.place import Place, Target
-from tests.clients.samples import PNG_BYTES
+from tests.clients.samples import PNG_BYTES, signatures_in
 from tests.upstream.answer import OUTPUT, PROMPT
 from tests.upstream.client import Seen
 from tests.upstream.raw import Client
@@ -21,14 +23,16 @@ from tests.upstream.relay import Relay
 from tests.upstream.script import SIGNATURE, TEXT, THOUGHT, UNICODE
 
 RAN = "SCRIPTED_42"  # what the shell makes of the command that the upstream asks for
-GENERATIONS = ("/messages", "/chat/completions")
+GENERATIONS = ("/messages", "/chat/completions", "/responses", ":generateContent", ":streamGenerateContent")
+NUMBERS = itertools.count(1)
 
 
 @dataclass(slots=True)
 class Scene:
-    """Claude Code, the gateway, and the upstream of one kind: "messages", "relay" or "chat"."""
+    """The clients, the gateway, and the upstream of one kind: "messages", "relay", "chat", "responses" or "gemini"."""
 
     claude: ClaudeCode
+    codex: Codex
     place: Place
     speaks: str
     folder: Path
@@ -38,7 +42,7 @@ class Scene:
     def begin(self, *scripts: Any) -> None:
         """A new node, and what its upstream is to answer: the last script to all requests that come after the others."""
         self.place.upstream.reset()
-        self.target = self.place.target(self.speaks)
+        self.target = self.place.target(self.speaks, model=f"scripted-{next(NUMBERS):04}")  # by which its log rows are found
         for script in scripts[:-1]:
             self.place.upstream.queue(script)
         if scripts:
@@ -51,13 +55,18 @@ class Scene:
         """The requests for an answer that reached the upstream."""
         return [seen for seen in self.place.upstream.requests() if seen.path.endswith(GENERATIONS)]
 
-    def asked(self) -> list[dict[str, Any]]:
-        """The log rows of what Claude Code has asked of this node, oldest first, all of them."""
+    @property
+    def native(self) -> bool:
+        """Whether the upstream speaks what Claude Code speaks."""
+        return self.speaks in ("messages", "relay")
+
+    def asked(self, path: str = "/messages") -> list[dict[str, Any]]:
+        """The log rows of what the client has asked of this model at this path, oldest first, all of them."""
         with Client(self.place.url) as client:  # rows are written in order: when this one's is there, so are those before
             mark = client.post("/v1/messages", {"model": "nobody/none"}, {"x-api-key": self.place.key}).read()
         self.place.gateway.log_rows(1, requestId=mark.headers["x-request-id"])
-        rows = self.place.gateway.api("GET", f"/api/usage/logs?limit=100&model={self.target.prefix}/")["logs"]
-        return [row for row in reversed(rows) if row["path"].endswith("/messages")]
+        rows = self.place.gateway.api("GET", f"/api/usage/logs?limit=100&model={self.target.model}")["logs"]
+        return [row for row in reversed(rows) if row["path"].endswith(path)]
 
     def end(self) -> None:
         """What holds after every check: no key of the gateway upstream, and a relay that had nothing to find fault with."""
@@ -101,9 +110,9 @@ def text_turn(scene: Scene) -> None:
     scene.begin("text")
     fine(scene.ask("say hello"), TEXT)
     (seen,) = only(scene.sent(), 1)
-    same(seen.json["stream"], True, "stream")
+    same(seen.json.get("stream") or seen.path.endswith(":streamGenerateContent"), True, "stream")
     same([(row["status"], row["message"]) for row in scene.asked()], [(200, "")], "what Claude Code was answered")
-    if scene.speaks != "chat":
+    if scene.native:
         expected = {"system", "tools", "metadata", "max_tokens", "thinking", "context_management"}
         same(expected - seen.json.keys(), set(), "members lost on the way")
         holds("claude-code-20250219", seen.header("anthropic-beta") or "", "betas")
@@ -137,7 +146,7 @@ def parallel_tools(scene: Scene) -> None:
 def failing_tool(scene: Scene) -> None:
     scene.begin({"say": "tool", "tool": "Bash", "tool_input": {"command": "echo oops >&2; exit 3", "description": "Fail"}})
     fine(scene.ask("run it"), "oops", requests=2)
-    if scene.speaks != "chat":
+    if scene.native:
         blocks = scene.sent()[-1].json["messages"][-1]["content"]
         same([block.get("is_error") for block in blocks if block["type"] == "tool_result"], [True], "is_error")
 
@@ -154,11 +163,13 @@ def thought_and_tool(scene: Scene) -> None:
     turn = scene.ask("think, then run it")
     fine(turn, RAN, requests=2)
     holds(THOUGHT, "".join(turn.deltas("thinking")), "its thoughts")
-    if scene.speaks != "chat":
+    if scene.native:
         turns = scene.sent()[-1].json["messages"]
         blocks = [block for each in turns if each["role"] == "assistant" for block in each["content"]]
         thoughts = [(block["thinking"], block["signature"]) for block in blocks if block["type"] == "thinking"]
         same(thoughts, [(THOUGHT, SIGNATURE)], "thoughts that came back")
+    elif scene.speaks != "chat":
+        same(signatures_in(scene.sent()[-1].json, scene.speaks), [SIGNATURE], "signatures that came back")
 
 
 def live_stream(scene: Scene) -> None:
