@@ -13,7 +13,7 @@ from tests.upstream.script import TEXT
 BEAT = b": keep-alive\n\n"
 
 
-@pytest.mark.parametrize("script", [{"delay": 1.5}, {"gap": 0.9, "pieces": 3}], ids=["before content", "after content"])
+@pytest.mark.parametrize("script", [{"delay": 1.5}, {"gap": 0.5, "pieces": 3}], ids=["before content", "after content"])
 def test_a_silent_stream_has_heartbeats_between_events(
     here: Gateway, upstream: Upstream, way: Way, script: dict[str, float]
 ) -> None:

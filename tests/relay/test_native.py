@@ -3,44 +3,46 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
 from tests.gateway import Gateway
-from tests.relay.conftest import WAYS, Way, ask, logged
+from tests.relay.conftest import ask, logged
+from tests.relay.ways import MODEL, WAYS, Way
 from tests.upstream.client import Upstream
 from tests.upstream.raw import Client
 from tests.upstream.script import TEXT
 
 CHAT, MESSAGES = WAYS["chat"], WAYS["messages"]
+NATIVE = {name: WAYS[name] for name in ("chat", "messages", "responses", "gemini")}
+EACH = pytest.mark.parametrize("way", NATIVE.values(), ids=NATIVE.keys())
 
 
 def as_asked(way: Way, sent: bytes) -> bytes:
     """The upstream's bytes; a Messages answer names its model as the client did, in its first event."""
     own = b'"scripted-large"'
-    return sent if way.chat else sent.replace(own, b'"messages/scripted-large"', 1)
+    return sent.replace(own, b'"messages/scripted-large"', 1) if way is MESSAGES else sent
 
 
 STRANGE = (
     b'{ "z_unknown" : {"a": [1.50, 1e3, "\\u00e9\\ud83d\\ude00"]},\n "model":\t"%s/some/model:free" ,'
     b'"messages":[{"role":"user","content":[{"type":"text","text":"\xc3\xa9 \\"model\\": no",'
     b'"cache_control":{"type":"ephemeral"}}]}],'
-    b' "max_tokens": 10,"model_options":{"model":"inner"} }'
+    b' "input":"hi", "max_tokens": 10,"model_options":{"model":"inner"} }'
 )
 
 
-@pytest.mark.parametrize("way", [CHAT, MESSAGES], ids=["chat", "messages"])
-def test_the_body_goes_on_byte_for_byte_but_for_the_model(here: Gateway, upstream: Upstream, way: Any) -> None:
+@pytest.mark.parametrize("way", [CHAT, MESSAGES, WAYS["responses"]], ids=["chat", "messages", "responses"])
+def test_the_body_goes_on_byte_for_byte_but_for_the_model(here: Gateway, upstream: Upstream, way: Way) -> None:
     sent = STRANGE % way.prefix.encode()
     with Client(here.url) as client:
-        assert client.post(way.path, sent).read().status == 200
+        assert client.post(way.client.path("", False), sent).read().status == 200
     assert upstream.last().body == sent.replace(b'"%s/some/model:free"' % way.prefix.encode(), b'"some/model:free"')
 
 
-@pytest.mark.parametrize("way", [CHAT, MESSAGES], ids=["chat", "messages"])
+@EACH
 @pytest.mark.parametrize("script", ["text", "tools", "thinking", "unicode", "refusal", "gzip", "close"])
-def test_a_whole_answer_comes_back_byte_for_byte(here: Gateway, upstream: Upstream, way: Any, script: str) -> None:
+def test_a_whole_answer_comes_back_byte_for_byte(here: Gateway, upstream: Upstream, way: Way, script: str) -> None:
     upstream.queue(script)
     answer = ask(here, way)
     assert answer.status == 200
@@ -50,10 +52,10 @@ def test_a_whole_answer_comes_back_byte_for_byte(here: Gateway, upstream: Upstre
 @pytest.mark.parametrize(
     "script", ["text", "tools", "thinking-tool", "unicode", "crlf", "comments", "split", "bytewise", "gzip", "close", "pings"]
 )
-@pytest.mark.parametrize("way", [CHAT, MESSAGES], ids=["chat", "messages"])
-def test_a_stream_comes_back_byte_for_byte(here: Gateway, upstream: Upstream, way: Any, script: str) -> None:
+@EACH
+def test_a_stream_comes_back_byte_for_byte(here: Gateway, upstream: Upstream, way: Way, script: str) -> None:
     upstream.queue(script)
-    fields = {"stream_options": {"include_usage": True}} if way.chat else {}
+    fields = {"stream_options": {"include_usage": True}} if way is CHAT else {}
     answer = ask(here, way, stream=True, **fields)
     assert answer.whole
     assert answer.body == as_asked(way, upstream.last().sent)
@@ -83,8 +85,8 @@ def test_null_events_of_relays_are_left_out(here: Gateway, upstream: Upstream) -
     assert MESSAGES.text(answer, True) == TEXT
 
 
-@pytest.mark.parametrize("way", [CHAT, MESSAGES], ids=["chat", "messages"])
-def test_one_malformed_event_does_not_lose_the_answer(here: Gateway, upstream: Upstream, way: Any) -> None:
+@EACH
+def test_one_malformed_event_does_not_lose_the_answer(here: Gateway, upstream: Upstream, way: Way) -> None:
     upstream.queue("malformed")
     answer = ask(here, way, stream=True)
     assert way.text(answer, True) == TEXT
@@ -96,8 +98,8 @@ def test_a_stream_without_its_last_event_is_completed(here: Gateway, upstream: U
     assert answer.body.endswith(b"data: [DONE]\n\n") and CHAT.text(answer, True) == TEXT
 
 
-@pytest.mark.parametrize("way", [CHAT, MESSAGES], ids=["chat", "messages"])
-def test_a_stream_without_its_last_blank_line_is_completed(here: Gateway, upstream: Upstream, way: Any) -> None:
+@EACH
+def test_a_stream_without_its_last_blank_line_is_completed(here: Gateway, upstream: Upstream, way: Way) -> None:
     upstream.queue("no-last-blank")
     answer = ask(here, way, stream=True)
     assert answer.body.endswith(b"\n\n") and way.text(answer, True) == TEXT
@@ -116,16 +118,16 @@ def test_versions_and_betas_of_the_caller_are_kept(here: Gateway, upstream: Upst
 
 def test_the_long_context_suffix_becomes_a_beta(here: Gateway, upstream: Upstream) -> None:
     with Client(here.url) as client:
-        client.post("/v1/messages", MESSAGES.body("claude-large[1m]"), {"anthropic-beta": "a-1"}).read()
+        MESSAGES.post(client, "claude-large[1m]", headers={"anthropic-beta": "a-1"}).read()
     seen = upstream.last()
     assert seen.model == "claude-large"
     assert seen.header("anthropic-beta") == "a-1,context-1m-2025-08-07"
 
 
 def test_two_models_in_one_body_are_refused(here: Gateway, upstream: Upstream) -> None:
-    body = json.dumps(CHAT.body()).encode().replace(b"{", b'{"model":"chat/other",', 1)
+    body = json.dumps(CHAT.client.body(f"chat/{MODEL}", False)).encode().replace(b"{", b'{"model":"chat/other",', 1)
     with Client(here.url) as client:
-        answer = client.post(CHAT.path, body).read()
+        answer = client.post(CHAT.client.path(MODEL, False), body).read()
     assert answer.status == 400 and CHAT.error(answer.json)["param"] == "model"
     assert not upstream.requests()
 

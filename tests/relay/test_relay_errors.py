@@ -258,8 +258,11 @@ def test_another_provider_may_answer_what_moderation_refused(node: Node, upstrea
     for provider in (node.id, elsewhere):
         node.gate.api("POST", "/api/provider-models", {"provider": provider, "modelIds": ["shared-model"]})
     node.refuse("content-blocked")
-    answer = post(node.gate.url, way.path, model="shared-model", stream=streamed)
-    node.gate.api("DELETE", f"/api/provider-nodes/{elsewhere}")
+    try:
+        path, body = way.client.path("shared-model", streamed), way.client.body("shared-model", streamed)
+        answer = post(node.gate.url, path, **body)
+    finally:
+        node.gate.api("DELETE", f"/api/provider-nodes/{elsewhere}")
     assert answer.status == 200 and way.text(answer, streamed) == TEXT, answer.body
     row = logged(node.gate, answer)
     assert [each["class"] for each in row["attempts"]] == ["content_blocked", "ok"]
