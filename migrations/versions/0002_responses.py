@@ -22,3 +22,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_responses"),
     )
     op.create_index("ix_responses_expires_at", "responses", ["expires_at"])
+
+
+def downgrade() -> None:
+    op.drop_table("responses")

@@ -120,8 +120,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "next"
+down_revision = "HEAD"
 
 
 def upgrade():
@@ -134,12 +134,12 @@ def upgrade():
 def test_a_later_migration_keeps_the_rows_and_puts_a_copy_aside(own_url: str, tmp_path: Path) -> None:
     folder = tmp_path / "migrations"
     shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "0002_next.py").write_text(NEXT)
+    (folder / "versions" / "next.py").write_text(NEXT.replace("HEAD", HEAD))
     database = Database(own_url)
     database.write(lambda session: session.add(AdminRow(id="admin", password_hash="x", created_at=1, password_changed_at=1)))
     database.write(lambda session: session.add(session_row()))
     database.close()
-    done = migrate(own_url, folder, ("0001", "0002"))
+    done = migrate(own_url, folder, (*REVISIONS, "next"))
     with database.unit_of_work() as session:
         assert session.execute(sa.text("SELECT hash, nickname FROM admins")).all() == [("x", "")]
         assert session.execute(sa.text("SELECT id FROM sessions")).all() == [
