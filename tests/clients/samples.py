@@ -77,7 +77,7 @@ def signatures_in(sent: dict[str, Any], speaks: str) -> list[str]:
 
 
 def text_of(content: Any) -> str:
-    return content if isinstance(content, str) else "".join(part["text"] for part in content)
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
 
 
 COMMAND = {
