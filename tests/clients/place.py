@@ -18,6 +18,7 @@ SETTINGS = {"REQUIRE_API_KEY": "true", "ENABLE_CC_COMPATIBLE_PROVIDER": "true", 
 MODEL = "scripted-large"
 UPSTREAM_KEY = "sk-good-upstream-1"
 NUMBERS = itertools.count(1)
+GEMINIS = [0]  # the last one is the number of Gemini targets made so far
 
 # What a node is made of, by what its upstream is.
 NODES: dict[str, dict[str, str]] = {
@@ -49,6 +50,12 @@ class Target:
     model: str
     speaks: str
     node_id: str
+    made: int = 0  # how many Gemini targets there were then
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether other tests may have done something to it: there is one Gemini, for all."""
+        return self.speaks == "gemini" and self.made < GEMINIS[-1]
 
     @property
     def prefix(self) -> str:
@@ -83,6 +90,7 @@ class Place:
         """
         if speaks == "gemini":
             name = node_id = "gemini"
+            GEMINIS.append(len(GEMINIS))
             for each in self.gateway.api("GET", "/api/providers?provider=gemini")["connections"]:
                 self.gateway.api("DELETE", f"/api/providers/{each['id']}")
         else:
@@ -93,7 +101,7 @@ class Place:
             self.gateway.add_connection(node_id, f"{UPSTREAM_KEY[:-1]}{number + 1}", f"connection {number + 1}")
         if models:
             self.gateway.api("POST", "/api/provider-models", {"provider": node_id, "modelIds": list(models)})
-        return Target(f"{name}/{model}", speaks, node_id)
+        return Target(f"{name}/{model}", speaks, node_id, GEMINIS[-1])
 
     def wait_until_tested(self, target: Target) -> None:
         """After an upstream has refused the key: until the Test that confirms it is over, which would disturb what follows."""

@@ -239,8 +239,10 @@ def test_09_encrypted_reasoning_goes_both_ways_byte_for_byte(place: Place, respo
     assert place.upstream.last().body == raw.replace(compact(responses.model), compact(MODEL))
 
 
-@EACH_ENDPOINT
-def test_10_bodies_of_32_mb(place: Place, target: Target, path: str) -> None:
+@pytest.mark.parametrize(("speaks", "path"), [*ENDPOINTS.items(), *zip(ENDPOINTS, list(ENDPOINTS.values())[::-1], strict=True)])
+def test_10_bodies_of_32_mb(place: Place, speaks: str, path: str) -> None:
+    """To an upstream of the same format, and to one of another."""
+    target = place.target(speaks)
     text = "x" * (32 << 20)
     assert post(place, address(path, target.model), hello(path, target.model, text)).status == 200
     seen = place.upstream.last()

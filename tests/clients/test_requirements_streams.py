@@ -157,16 +157,16 @@ def test_17_what_upstreams_do_to_lines_hurts_no_client(place: Place, target: Tar
     assert "".join(texts(path, ask(place, path, target, stream=True))) == (UNICODE if script == "unicode" else TEXT)
 
 
-@EACH_ENDPOINT
-def test_17_the_keep_alive_is_a_comment(gateway: Callable[..., Gateway], upstream: Upstream, path: str) -> None:
+def test_17_the_keep_alive_is_a_comment(gateway: Callable[..., Gateway], upstream: Upstream) -> None:
     here = gateway(HEARTBEAT_SECONDS="0.1")
     here.add_upstream("up", upstream.v1)
     upstream.always({"delay": 0.35})
-    with Client(here.url) as client:
-        answer = client.post(address(path, f"up/{MODEL}", True), hello(path, f"up/{MODEL}", stream=True)).read()
-    blocks = answer.body.decode().split("\n\n")
-    assert blocks[0] == ": keep-alive"
-    assert all(block.startswith(("data: ", "event: ")) for block in blocks if block and block != ": keep-alive")
+    for path in ENDPOINTS.values():
+        with Client(here.url) as client:
+            answer = client.post(address(path, f"up/{MODEL}", True), hello(path, f"up/{MODEL}", stream=True)).read()
+        blocks = answer.body.decode().split("\n\n")
+        assert blocks[0] == ": keep-alive", path
+        assert all(block.startswith(("data: ", "event: ")) for block in blocks if block and block != ": keep-alive"), path
 
 
 CLEAN_ENDS = {CHAT: b"[DONE]", MESSAGES: b"message_stop", RESPONSES: b"response.completed", GEMINI: b'"finishReason"'}
