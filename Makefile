@@ -36,7 +36,7 @@ check: install-dev ## formatting, lint, types, house rules
 bench: install-dev ## speed, as ratios to a bare relay; figures into bench/results/
 	@exec $(BIN)/python -m bench.run $(BENCH)
 
-clients: install-dev ## Claude Code, from npm, through a gateway of its own
+clients: install-dev ## Claude Code and Codex, from npm, through a gateway of their own
 	@exec $(BIN)/python -m tests.clients.run $(CLIENTS)
 
 docs: install ## docs/providers.md and docs/conformance.md anew, from data and from what is seen
