@@ -19,7 +19,10 @@ from omniroute.errors import UpstreamEmpty, UpstreamNotJson
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The upstream's own words: `message` is "" when it said nothing readable; `text` is all of it in lower case, to match on."""
+    """The upstream's own words: `message` is "" when it said nothing readable; `text` is all of it in lower case, to match on.
+
+    `retry_after` are the seconds that the body itself, not a header, says to wait.
+    """
 
     message: str = ""
     type: str | None = None
@@ -27,6 +30,7 @@ class Told:
     param: str | None = None
     details: Mapping[str, Any] | None = None
     text: str = ""
+    retry_after: float | None = None
 
 
 def read_error(body: bytes) -> Told:
@@ -64,6 +68,7 @@ def read_error_document(document: Any, raw: str | None = None) -> Told:
         param=param if isinstance(param, str) else None,
         details=details if isinstance(details, Mapping) else None,
         text=_with_message(text, message),
+        retry_after=_retry_delay(details),
     )
 
 
@@ -88,8 +93,20 @@ def require_json(status: int, headers: Mapping[str, str], body: bytes) -> None:
 def _reason(details: Any) -> str | None:
     """Google's word for what is wrong, among the details; its `code` only repeats the status (google.rpc.ErrorInfo,
     https://cloud.google.com/apis/design/errors, read 2026-11-27)."""
-    listed = [each for each in details if isinstance(each, Mapping)] if isinstance(details, list) else []
-    return next((text for each in listed if (text := _first_text(each, "reason"))), None)
+    return next((text for each in _listed(details) if (text := _first_text(each, "reason"))), None)
+
+
+def _retry_delay(details: Any) -> float | None:
+    """Google's wait, among the details: "34.07s" (google.rpc.RetryInfo, same page). Its 429 has no header for it."""
+    for each in _listed(details):
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)s", _first_text(each, "retryDelay"))
+        if found is not None:
+            return float(found[1])
+    return None
+
+
+def _listed(details: Any) -> list[Mapping[str, Any]]:
+    return [each for each in details if isinstance(each, Mapping)] if isinstance(details, list) else []
 
 
 def _first_text(document: Mapping[str, Any], *names: str) -> str:

@@ -33,8 +33,6 @@ class TranslatedLane:
         known = traits(target.provider, target.model)
         self.streams = asks_stream(known, ask.stream)
         self._think_tags = bool(known.think_tags)
-        # A Responses client may come back for its answer by id, and not every upstream's ids are unlike each other.
-        self._own_id = f"resp_{ask.request_id.replace('-', '')}" if ask.format == "openai_responses" else None
         self.document, self.dropped = self._upstream.render_request(
             replace(
                 request,
@@ -56,7 +54,7 @@ class TranslatedLane:
 
     def stream(self) -> TranslatedStream:
         writer = self._client.StreamWriter(self._shown or "", self._include_usage, self._asked)
-        return TranslatedStream(self._upstream, writer, ThinkTags() if self._think_tags else None, self._own_id)
+        return TranslatedStream(self._upstream, writer, ThinkTags() if self._think_tags else None)
 
     def whole(self, status: int, headers: Mapping[str, str], body: bytes) -> tuple[bytes, Facts]:
         facts = Facts()
@@ -66,14 +64,14 @@ class TranslatedLane:
             events = self._upstream.parse_response(read_answer(status, headers, body))
         if self._think_tags:
             events = ThinkTags().feed(events)
-        return as_whole(self._client, _named(events, self._own_id), facts, self._shown, self._asked), facts
+        return as_whole(self._client, events, facts, self._shown, self._asked), facts
 
 
 class TranslatedStream:
     """Upstream events through a reader, the internal form, and a writer."""
 
-    def __init__(self, upstream: Format, writer: Writer, tags: ThinkTags | None, own_id: str | None) -> None:
-        self._upstream, self._writer, self._tags, self._own_id = upstream, writer, tags, own_id
+    def __init__(self, upstream: Format, writer: Writer, tags: ThinkTags | None) -> None:
+        self._upstream, self._writer, self._tags = upstream, writer, tags
         self._decoder = sse.Decoder()
         self._reader = upstream.StreamReader()
         self._held: list[bytes] = []
@@ -95,7 +93,7 @@ class TranslatedStream:
     def whole(self, body: bytes) -> bytes:
         self.committed = self.done = True
         events = self._upstream.parse_response(read_answer(200, {}, body))
-        return as_stream(self._writer, _named(self._read(events), self._own_id), self.facts)
+        return as_stream(self._writer, self._read(events), self.facts)
 
     def fail(self, problem: Problem) -> bytes:
         return self._writer.fail(problem)
@@ -121,8 +119,6 @@ class TranslatedStream:
         write = self._writer.write
         if self.committed and len(events) == 1 and type(events[0]) is ir.TextDelta:  # the bulk of a stream
             return write(events[0])
-        if not self.committed:
-            events = _named(events, self._own_id)
         note(events, self.facts)
         written = b"".join([write(event) for event in events])
         if self.committed:
@@ -142,13 +138,6 @@ class TranslatedStream:
         out = self._writer.end()
         self.facts.final = getattr(self._writer, "final", None)
         return out
-
-
-def _named(events: list[ir.Event], own_id: str | None) -> list[ir.Event]:
-    """The events with the gateway's id for the answer, if it gives one."""
-    if own_id is None:
-        return events
-    return [replace(event, id=own_id) if isinstance(event, ir.Started) else event for event in events]
 
 
 def _carries_content(event: ir.Event) -> bool:

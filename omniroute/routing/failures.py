@@ -330,10 +330,11 @@ def hint(headers: Mapping[str, str], now: float) -> float | None:
 
 def _signal(error: UpstreamError, succeeded: bool, now: float) -> Signal:
     if isinstance(error, UpstreamStatus):
-        return Signal("status", error.status, read_error(error.body), hint(error.headers, now), succeeded)
+        told, stated = read_error(error.body), hint(error.headers, now)
+        return Signal("status", error.status, told, told.retry_after if stated is None else stated, succeeded)
     if isinstance(error, UpstreamErrorEvent):
         told = read_error_document(error.document)
-        return Signal("event", _event_status(told), told, None, succeeded)
+        return Signal("event", _event_status(told), told, told.retry_after, succeeded)
     return Signal(error.kind, None, Told(), None, succeeded)
 
 

@@ -42,3 +42,11 @@ def test_googles_words_are_not_told_to_clients_of_others() -> None:
     problem = Problem(503, "overloaded", "no", type="UNAVAILABLE")
     assert anthropic_messages.render_error(problem)["error"]["type"] == "overloaded_error"
     assert openai_error.render_error(problem)["error"]["type"] == "server_error"
+
+
+def test_googles_wait_stands_among_the_details() -> None:
+    waits = {"34.07s": 34.07, "7s": 7.0, "soon": None, "-1s": None}
+    for text, seconds in waits.items():
+        retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": text}
+        document = {"error": {"code": 429, "message": "Quota", "status": "RESOURCE_EXHAUSTED", "details": [retry]}}
+        assert read_error(orjson.dumps(document)).retry_after == seconds

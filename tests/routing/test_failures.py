@@ -139,6 +139,16 @@ def test_hints(headers: dict[str, str], seconds: float | None) -> None:
     assert hint(headers, NOW) == seconds
 
 
+def test_a_wait_in_the_body_counts_where_no_header_states_one() -> None:
+    """Google's 429; a client such as Codex repeats it only if it is told when."""
+    body = b'{"error":{"code":429,"message":"Slow down.","status":"RESOURCE_EXHAUSTED","details":[{"retryDelay":"34.07s"}]}}'
+    waits = [
+        classify(UpstreamStatus(429, headers, body), (), succeeded=True, now=NOW).retry_after
+        for headers in ({}, {"retry-after": "7"})
+    ]
+    assert waits == [34.07, 7.0]
+
+
 @given(st.integers(400, 999), st.binary(max_size=60), st.booleans())
 def test_any_answer_has_a_class(status: int, body: bytes, succeeded: bool) -> None:
     failure = classify(UpstreamStatus(status, {}, body), catalog.load().failure_sets["new_api"], succeeded=succeeded)
