@@ -169,7 +169,8 @@ class Relay:
         self.board.begin(step.connection.id)
         answer = None
         try:
-            patience = (_asked_timeout(ask) or self.times.answer) if ask.service else self.times.first_event
+            at_once = lane.streams and not ask.service  # an upstream that does not stream says nothing until it is done
+            patience = self.times.first_event if at_once else _asked_timeout(ask) or self.times.answer
             answer = self._open(ask, step, lane, entry, patience)
             if isinstance(stream, PassStream):
                 run_through(answer, stream, entry, deliver, self.times.idle)
