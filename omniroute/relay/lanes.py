@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from omniroute.errors import BadRequest
-from omniroute.formats import FORMATS
 from omniroute.formats.reasoning import holds_seal
 from omniroute.providers.traits import native_fits, traits
 from omniroute.relay import completions
@@ -16,7 +14,7 @@ from omniroute.routing.resolve import Target
 
 
 def lane_for(ask: Ask, target: Target) -> Lane:
-    """The lane from the caller's format to the target's. Raises BadRequest when nobody here speaks the target's."""
+    """The lane from the caller's format to the target's. Raises like the lanes themselves."""
     if ask.service:
         return PassLane(ask, target)
     if ask.format == completions.FORMAT and completions.has_completions(target):
@@ -24,10 +22,4 @@ def lane_for(ask: Ask, target: Target) -> Lane:
     known = traits(target.provider, target.model)
     if ask.format == target.provider.format and native_fits(known, ask.stream) and not holds_seal(ask.body):
         return NativeLane(ask, target)
-    if target.provider.format not in FORMATS:
-        raise BadRequest(
-            f"'{target.shown}' speaks {target.provider.format}, which can't be asked from {ask.endpoint} yet.",
-            param="model",
-            remedy="Choose a model of a provider that speaks Chat Completions or Messages.",
-        )
     return TranslatedLane(ask, target)
