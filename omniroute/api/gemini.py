@@ -19,7 +19,8 @@ from omniroute.edge import current
 from omniroute.errors import BadRequest, NotFound
 from omniroute.formats import sse
 from omniroute.relay.ask import Ask, Reply
-from omniroute.routing.resolve import Target, usable_models
+from omniroute.routing.listed import usable_models
+from omniroute.routing.route import Target
 from omniroute.services import Services
 
 VERBS = ("generateContent", "streamGenerateContent", "countTokens")

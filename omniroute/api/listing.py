@@ -11,7 +11,9 @@ from flask import Request, Response
 from omniroute.errors import BadRequest, ModelNotFound
 from omniroute.providers.catalog import Model
 from omniroute.routing.configuration import ClientKey, Configuration
-from omniroute.routing.resolve import Target, may_ask, nearest, resolve, usable_models
+from omniroute.routing.listed import usable_models
+from omniroute.routing.resolve import may_ask, nearest, resolve
+from omniroute.routing.route import Target
 
 PAGE = 20  # Anthropic's default
 MOST = 1000

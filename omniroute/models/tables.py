@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from omniroute.models.access import AdminRow, LoginAttemptRow, SessionRow
 from omniroute.models.audit import AuditRow
+from omniroute.models.combos import AliasRow, ComboRow
 from omniroute.models.configuration import ConfigVersionRow, SettingRow
 from omniroute.models.db import Base
 from omniroute.models.keys import KeyRow
@@ -18,6 +19,8 @@ TABLES = (
     NodeRow,
     ConnectionRow,
     ModelRow,
+    ComboRow,
+    AliasRow,
     KeyRow,
     LogRow,
     ResponseRow,

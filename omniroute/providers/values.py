@@ -228,6 +228,7 @@ class Provider:
     key_required: bool = False
     local: bool = False
     cc: bool = False
+    limits_per_model: bool = False  # a 429 is about the model that was asked, not about the whole connection
 
     def model(self, model_id: str) -> Model | None:
         """The listed model of that id. Others may exist upstream: they are passed through."""

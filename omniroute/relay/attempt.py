@@ -11,7 +11,7 @@ from omniroute.providers.catalog import Catalog
 from omniroute.providers.outgoing import upstream_headers
 from omniroute.relay.ask import Ask
 from omniroute.relay.lane import Lane, Stream
-from omniroute.routing.plan import Step
+from omniroute.routing.candidates import Candidate
 
 LINGER = 1.0  # seconds that an upstream may take to end a stream after its last event
 
@@ -19,10 +19,10 @@ UPSTREAM_IDS = ("request-id", "x-request-id", "x-oneapi-request-id", "anthropic-
 
 
 def open_attempt(
-    transport: Transport, catalog: Catalog, ask: Ask, step: Step, lane: Lane, credential: str, seconds: float
+    transport: Transport, catalog: Catalog, ask: Ask, candidate: Candidate, lane: Lane, credential: str, seconds: float
 ) -> Answer:
-    """Send `ask` to `step`'s target; the answer has a status below 300. Raises UpstreamError."""
-    provider = step.target.provider
+    """Send `ask` to `candidate`'s target; the answer has a status below 300. Raises UpstreamError."""
+    provider = candidate.target.provider
     headers = upstream_headers(
         provider,
         catalog.wires,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omniroute.providers.urls import endpoint_url
 from omniroute.relay.native import NativeLane
-from omniroute.routing.resolve import Target
+from omniroute.routing.route import Target
 
 FORMAT = "openai_completions"
 

@@ -10,8 +10,8 @@ import gevent
 from omniroute.clock import Clock
 from omniroute.connections.operations import Connections
 from omniroute.errors import OperationError
+from omniroute.routing.candidates import Candidate
 from omniroute.routing.failures import Failure
-from omniroute.routing.plan import Step
 from omniroute.state.health import HealthBoard
 
 log = logging.getLogger(__name__)
@@ -27,14 +27,14 @@ class Consequences:
         self._confirm = confirm
         self._confirming: set[str] = set()
 
-    def succeeded(self, step: Step) -> None:
-        self._board.succeeded(step.connection.id, step.target.model)
-        if not step.connection.succeeded:
-            gevent.spawn(self._store, lambda: self._connections.record_success(step.connection.id))
+    def succeeded(self, candidate: Candidate) -> None:
+        self._board.succeeded(candidate, self._clock.now())
+        if not candidate.connection.succeeded:
+            gevent.spawn(self._store, lambda: self._connections.record_success(candidate.connection.id))
 
-    def failed(self, step: Step, failure: Failure) -> None:
-        connection = step.connection
-        self._board.failed(connection.id, step.target.model, failure, self._clock.now())
+    def failed(self, candidate: Candidate, failure: Failure) -> None:
+        connection = candidate.connection
+        self._board.failed(candidate, failure)
         if failure.rule.terminal is not None:
             status = failure.rule.terminal
             gevent.spawn(

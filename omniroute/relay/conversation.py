@@ -17,8 +17,8 @@ from omniroute.errors import BadRequest, DatabaseAway, NotFound, VaultError
 from omniroute.relay.ask import Ask
 from omniroute.relay.lane import Facts
 from omniroute.responses.operations import KeptResponse, Responses
+from omniroute.routing.candidates import Candidate
 from omniroute.routing.configuration import Configuration
-from omniroute.routing.plan import Step
 from omniroute.routing.resolve import Resolution
 
 FORMAT = "openai_responses"
@@ -57,16 +57,16 @@ class Conversation:
         del document["previous_response_id"]
         return replace(ask, document=document, body=orjson.dumps(document), previous=previous)
 
-    def keep(self, ask: Ask, step: Step, facts: Facts) -> None:
+    def keep(self, ask: Ask, candidate: Candidate, facts: Facts) -> None:
         """Keep what the client wants kept, before it is told the id. A database that is away keeps nothing, and is logged."""
         store = ask.document.get("store")
         kept: KeptResponse | None = None
         if facts.final is not None and store is True:
             kept = KeptResponse(
-                facts.final["id"], step.target.provider.id, step.connection.id, items_of(ask.document), facts.final
+                facts.final["id"], candidate.target.provider.id, candidate.connection.id, items_of(ask.document), facts.final
             )
-        elif facts.final is None and facts.id is not None and store is not False and step.target.provider.format == FORMAT:
-            kept = KeptResponse(facts.id, step.target.provider.id, step.connection.id)
+        elif facts.final is None and facts.id is not None and store is not False and candidate.target.provider.format == FORMAT:
+            kept = KeptResponse(facts.id, candidate.target.provider.id, candidate.connection.id)
         if kept is None or facts.kept:
             return
         facts.kept = True

@@ -20,7 +20,7 @@ from omniroute.relay.ask import Ask, Reply
 from omniroute.relay.lane import Facts, Lane
 from omniroute.relay.native import NativeStream
 from omniroute.relay.translated import TranslatedLane
-from omniroute.routing.resolve import Target
+from omniroute.routing.route import Target
 
 # What an upstream says that has no such route, or that is out of breath. Its other errors are the caller's to see.
 CAN_NOT_COUNT = frozenset({404, 405, 408, 429, *range(500, 600)})

@@ -7,6 +7,7 @@ from typing import Any
 
 from omniroute.clock import Clock
 from omniroute.errors import RequestError
+from omniroute.routing.candidates import View
 from omniroute.routing.configuration import ClientKey
 from omniroute.routing.plan import plan
 from omniroute.routing.resolve import require_allowed, resolve
@@ -30,7 +31,7 @@ class Explain:
         except RequestError as exc:
             problem = exc.problem()
             return {"model": model, "error": {"status": problem.status, "class": problem.kind, "message": problem.message}}
-        steps = plan(resolution, configuration, self.board.marks, self.clock.now(), in_flight=self.board.in_flight)
+        steps = plan(resolution, configuration, self.board.health, View(self.clock.now(), figures=self.board.figures))
         return {
             "model": model,
             "reason": steps.reason,
@@ -43,13 +44,13 @@ class Explain:
                     "connection": step.connection.name,
                     "format": step.target.provider.format,
                 }
-                for step in steps.steps
+                for step in steps.candidates
             ],
             "leftOut": [
                 {
-                    "target": each.target.shown,
-                    "connectionId": each.connection.id,
-                    "connection": each.connection.name,
+                    "target": each.named,
+                    "connectionId": each.connection.id if each.connection else None,
+                    "connection": each.connection.name if each.connection else None,
                     "why": each.why,
                     "class": each.kind,
                     "until": each.until,

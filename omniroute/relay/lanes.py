@@ -10,7 +10,7 @@ from omniroute.relay.lane import Lane
 from omniroute.relay.native import NativeLane
 from omniroute.relay.passthrough import PassLane
 from omniroute.relay.translated import TranslatedLane
-from omniroute.routing.resolve import Target
+from omniroute.routing.route import Target
 
 
 def lane_for(ask: Ask, target: Target) -> Lane:

@@ -8,8 +8,8 @@ from omniroute.clock import Clock
 from omniroute.errors import AttemptNote, Problem
 from omniroute.formats.ir import Usage
 from omniroute.relay.ask import Ask
+from omniroute.routing.candidates import Candidate
 from omniroute.routing.failures import Failure
-from omniroute.routing.plan import Step
 from omniroute.security.redaction import redact
 from omniroute.usage.log_queue import LogQueue
 
@@ -46,7 +46,7 @@ class Entry:
         self._at = clock.now()
         self._attempts: list[dict[str, Any]] = []
         self._began = 0.0
-        self.step: Step | None = None
+        self.candidate: Candidate | None = None
         self.reason = ""
         self.first_at: float | None = None
         self._sent_at: float | None = None
@@ -66,14 +66,14 @@ class Entry:
         """For `X-OmniRoute-Decision`."""
         return f"strategy=priority; reason={self.reason}; attempts={self.attempts}"
 
-    def trying(self, step: Step, dropped: tuple[str, ...]) -> None:
-        self.step, self.dropped = step, dropped
+    def trying(self, candidate: Candidate, dropped: tuple[str, ...]) -> None:
+        self.candidate, self.dropped = candidate, dropped
         self._began = self._clock.tick()
         self.usage = self.finish = None
         self._attempts.append(
             {
-                "target": step.target.shown,
-                "connection": step.connection.name,
+                "target": candidate.target.shown,
+                "connection": candidate.connection.name,
                 "status": None,
                 "class": "running",
                 "message": "",
@@ -163,8 +163,8 @@ class Entry:
                 "cache_write_tokens": usage.cache_write,
                 "reasoning_tokens": usage.reasoning,
             }
-        if self.step is not None:
-            target, connection = self.step.target, self.step.connection
+        if self.candidate is not None:
+            target, connection = self.candidate.target, self.candidate.connection
             row |= {
                 "provider_id": target.provider.id,
                 "provider_prefix": target.provider.prefix,

@@ -14,7 +14,7 @@ from omniroute.providers.urls import chat_url
 from omniroute.relay.answers import as_stream, as_whole, collected, looks_streamed, read_answer, shown_model
 from omniroute.relay.ask import Ask
 from omniroute.relay.lane import Facts
-from omniroute.routing.resolve import Target
+from omniroute.routing.route import Target
 
 USAGE_ON_REQUEST = frozenset({"openai_chat", "openai_completions"})  # their streams tell it only to those who ask
 LARGEST_EVENT = 16 * 1024 * 1024  # bytes of one unfinished event

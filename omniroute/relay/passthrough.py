@@ -27,7 +27,8 @@ from omniroute.relay.attempt import read_piece, read_whole
 from omniroute.relay.lane import Facts
 from omniroute.relay.ledger import Entry
 from omniroute.routing.configuration import Configuration
-from omniroute.routing.resolve import Resolution, Target, resolve
+from omniroute.routing.resolve import Resolution, resolve
+from omniroute.routing.route import Target, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,9 @@ def served(ask: Ask, configuration: Configuration) -> Resolution:
     if not ask.model:
         return _left_to_the_upstream(ask.service, configuration)
     resolution = resolve(ask.model, configuration)
-    having = tuple(target for target in resolution.targets if endpoint_url(target.provider, ask.service) is not None)
-    if having:
-        return replace(resolution, targets=having)
+    having = resolution.route.only(lambda target: endpoint_url(target.provider, ask.service) is not None)
+    if any(having.targets()):
+        return replace(resolution, route=having)
     shown = ", ".join(target.shown for target in resolution.targets)
     raise NotServed(f"The provider of '{shown}' has no {ask.endpoint}.", remedy=_remedy(ask.service, configuration))
 
@@ -88,7 +89,7 @@ def _left_to_the_upstream(service: str, configuration: Configuration) -> Resolut
             param="model",
             remedy=_remedy(service, configuration),
         )
-    return Resolution(tuple(target for _, target in sorted(found, key=lambda pair: pair[0])), "no model named")
+    return Resolution(plain(*(target for _, target in sorted(found, key=lambda pair: pair[0]))), "no model named")
 
 
 def _remedy(service: str, configuration: Configuration) -> str:

@@ -23,9 +23,10 @@ from omniroute.relay.lanes import lane_for
 from omniroute.relay.ledger import CLIENT_GONE, Entry, Ledger
 from omniroute.relay.passthrough import BrokenOff, PassStream, run_through, served
 from omniroute.relay.stream import Drained, Flow, Put
+from omniroute.routing.candidates import Candidate, LeftOut, View
 from omniroute.routing.configuration import Configuration
 from omniroute.routing.failures import Failure, classify
-from omniroute.routing.plan import LeftOut, Plan, Step, plan, worth_trying
+from omniroute.routing.plan import Plan, plan, worth_trying
 from omniroute.routing.resolve import Resolution, resolve
 from omniroute.security.redaction import redact
 from omniroute.state.health import HealthBoard
@@ -132,28 +133,28 @@ class Relay:
         def deliver(data: bytes) -> None:
             entry.content()
             if ask.format == RESPONSES and stream is not None:
-                self.conversation.keep(ask, step, stream.facts)
+                self.conversation.keep(ask, candidate, stream.facts)
             put(data)
 
         try:
             failures: list[Failure] = []
-            remaining = steps.steps
+            remaining = steps.candidates
             while remaining:
-                step, remaining = remaining[0], remaining[1:]
-                lane = lane_for(ask, step.target)
+                candidate, remaining = remaining[0], remaining[1:]
+                lane = lane_for(ask, candidate.target)
                 stream = lane.stream()
                 try:
-                    self._stream_one(ask, step, lane, stream, entry, deliver)
+                    self._stream_one(ask, candidate, lane, stream, entry, deliver)
                     entry.settle(200)
                     return
                 except UpstreamError as exc:
-                    failure = self._failed(exc, step, entry)
+                    failure = self._failed(exc, candidate, entry)
                 if entry.first_at is not None:  # the client has part of an answer: a well-formed error, never a clean end
                     problem = self._problem(failure, entry)
                     entry.settle(200, failure.kind, problem.message, problem.remedy)
                     put(stream.fail(problem))
                     return
-                remaining = worth_trying(remaining, step, failure, failures)
+                remaining = worth_trying(remaining, candidate, failure, failures)
                 failures.append(failure)
             raise UpstreamFailed(self._exhausted(failures, steps, entry))
         except ClientGone:
@@ -165,13 +166,13 @@ class Relay:
             entry.settle(200, problem.kind, problem.message, problem.remedy)
             put(stream.fail(problem))
 
-    def _stream_one(self, ask: Ask, step: Step, lane: Lane, stream: Stream, entry: Entry, deliver: Put) -> None:
-        self.board.begin(step.connection.id)
+    def _stream_one(self, ask: Ask, candidate: Candidate, lane: Lane, stream: Stream, entry: Entry, deliver: Put) -> None:
+        self.board.enter(candidate)
         answer = None
         try:
             at_once = lane.streams and not ask.service  # an upstream that does not stream says nothing until it is done
             patience = self.times.first_event if at_once else _asked_timeout(ask) or self.times.answer
-            answer = self._open(ask, step, lane, entry, patience)
+            answer = self._open(ask, candidate, lane, entry, patience)
             if isinstance(stream, PassStream):
                 run_through(answer, stream, entry, deliver, self.times.idle)
             else:
@@ -179,10 +180,10 @@ class Relay:
             if stream.facts.error is not None:
                 raise UpstreamErrorEvent(stream.facts.error)
             entry.answered(answer.status)
-            self.consequences.succeeded(step)
+            self.consequences.succeeded(candidate)
         finally:
             entry.usage, entry.finish = stream.facts.usage, stream.facts.finish
-            self.board.end(step.connection.id)
+            self.board.leave(candidate)
             if answer is not None:
                 answer.close()
 
@@ -190,16 +191,16 @@ class Relay:
 
     def _whole(self, ask: Ask, steps: Plan, entry: Entry, line: ClientLine) -> Reply:
         failures: list[Failure] = []
-        remaining = steps.steps
+        remaining = steps.candidates
         while remaining:
-            step, remaining = remaining[0], remaining[1:]
-            lane = counting_lane(ask, step.target) if ask.counting else lane_for(ask, step.target)
+            candidate, remaining = remaining[0], remaining[1:]
+            lane = counting_lane(ask, candidate.target) if ask.counting else lane_for(ask, candidate.target)
             try:
                 with line.interrupting():
-                    body = self._whole_one(ask, step, lane, entry)
+                    body = self._whole_one(ask, candidate, lane, entry)
             except UpstreamError as exc:
-                failure = self._failed(exc, step, entry)
-                remaining = worth_trying(remaining, step, failure, failures)
+                failure = self._failed(exc, candidate, entry)
+                remaining = worth_trying(remaining, candidate, failure, failures)
                 failures.append(failure)
             except ClientGone:
                 entry.settle(CLIENT_GONE, "client_gone", "The client left before the answer.")
@@ -221,24 +222,24 @@ class Relay:
         entry.settle(200)
         return reply
 
-    def _whole_one(self, ask: Ask, step: Step, lane: Lane, entry: Entry) -> bytes:
+    def _whole_one(self, ask: Ask, candidate: Candidate, lane: Lane, entry: Entry) -> bytes:
         seconds = _asked_timeout(ask) or self.times.answer
-        self.board.begin(step.connection.id)
+        self.board.enter(candidate)
         answer = None
         try:
-            answer = self._open(ask, step, lane, entry, seconds)
+            answer = self._open(ask, candidate, lane, entry, seconds)
             raw = read_whole(answer, seconds)
             entry.content()
             body, facts = lane.whole(answer.status, answer.headers, raw)
             entry.usage, entry.finish = facts.usage, facts.finish
             entry.answered(answer.status)
             if not ask.counting:
-                self.consequences.succeeded(step)
+                self.consequences.succeeded(candidate)
             if ask.format == RESPONSES:
-                self.conversation.keep(ask, step, facts)
+                self.conversation.keep(ask, candidate, facts)
             return body
         finally:
-            self.board.end(step.connection.id)
+            self.board.leave(candidate)
             if answer is not None:
                 answer.close()
 
@@ -248,27 +249,28 @@ class Relay:
         steps = plan(
             resolution,
             configuration,
-            self.board.marks,
-            self.clock.now(),
+            self.board.health,
+            View(self.clock.now(), figures=self.board.figures),
             pinned=ask.pinned,
-            in_flight=self.board.in_flight,
         )
         entry.reason = steps.reason
         return steps
 
-    def _open(self, ask: Ask, step: Step, lane: Lane, entry: Entry, seconds: float) -> Answer:
-        entry.trying(step, lane.dropped)
-        credential = self.credential(step.connection)
+    def _open(self, ask: Ask, candidate: Candidate, lane: Lane, entry: Entry, seconds: float) -> Answer:
+        entry.trying(candidate, lane.dropped)
+        credential = self.credential(candidate.connection)
         entry.sent()
-        answer = open_attempt(self.transport, self.catalog, ask, step, lane, credential, seconds)
+        answer = open_attempt(self.transport, self.catalog, ask, candidate, lane, credential, seconds)
         entry.upstream_request_id = upstream_id(answer)
         return answer
 
-    def _failed(self, exc: UpstreamError, step: Step, entry: Entry) -> Failure:
-        failure = classify(exc, step.target.provider.failures, succeeded=step.connection.succeeded, now=self.clock.now())
+    def _failed(self, exc: UpstreamError, candidate: Candidate, entry: Entry) -> Failure:
+        failure = classify(
+            exc, candidate.target.provider.failures, succeeded=candidate.connection.succeeded, now=self.clock.now()
+        )
         entry.failed(failure)
         if not entry.ask.counting:
-            self.consequences.failed(step, failure)
+            self.consequences.failed(candidate, failure)
         return failure
 
     def _problem(self, failure: Failure, entry: Entry) -> Problem:
@@ -308,12 +310,12 @@ DRAINED = Problem(503, "draining", "The gateway is restarting and had to end thi
 
 def _headers(entry: Entry) -> dict[str, str]:
     """What is known once the answer has begun; see docs/api.md."""
-    step = entry.step
-    assert step is not None
+    candidate = entry.candidate
+    assert candidate is not None
     headers = {
-        "X-OmniRoute-Provider": step.target.provider.prefix,
-        "X-OmniRoute-Model": step.target.model,
-        "X-OmniRoute-Connection": step.connection.id,
+        "X-OmniRoute-Provider": candidate.target.provider.prefix,
+        "X-OmniRoute-Model": candidate.target.model,
+        "X-OmniRoute-Connection": candidate.connection.id,
         "X-OmniRoute-Decision": entry.decision,
         "X-OmniRoute-Overhead-Ms": f"{entry.overhead_ms:.1f}",
     }
@@ -364,7 +366,7 @@ def _none_available(steps: Plan, entry: Entry, now: float) -> Problem:
             request_id=entry.ask.request_id,
         )
     waits = [each.until for each in left if each.until is not None]
-    listed = "; ".join(f"{each.target.shown}: {each.kind}" for each in left[:10])
+    listed = "; ".join(f"{each.named}: {each.kind}" for each in left[:10])
     limited = bool(waits) and len(waits) == len(left)
     kinds = {each.kind for each in left}
     return Problem(

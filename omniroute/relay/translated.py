@@ -16,7 +16,7 @@ from omniroute.providers.values import Traits
 from omniroute.relay.answers import as_stream, as_whole, collected, looks_streamed, note, read_answer, shown_model
 from omniroute.relay.ask import Ask
 from omniroute.relay.lane import Facts
-from omniroute.routing.resolve import Target
+from omniroute.routing.route import Target
 
 
 class TranslatedLane:

@@ -68,14 +68,71 @@ class ListedModel:
     hidden: bool = False
 
 
+MOST_ATTEMPTS = 30  # of one request, whatever a combo's configuration says
+DEEPEST_COMBO = 3  # combos within combos
+
+
+@dataclass(frozen=True, slots=True)
+class ComboStep:
+    """One step of a combo: a model of a provider or node (stored by id, never by prefix), or another combo by its name."""
+
+    id: str
+    provider_id: str = ""
+    model: str = ""
+    combo: str = ""
+    connection_id: str | None = None  # this connection only
+    weight: int = 1  # 0 to 100; 0 is never drawn first
+    label: str = ""
+    tags: tuple[str, ...] = ()
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ComboConfig:
+    """How a combo is walked. The deadline bounds the starting of attempts, never one that runs.
+
+    `retry_same` is for the last target that is left; `wait_for_cooldown_ms` for when every target is cooling.
+    """
+
+    max_attempts: int = 8
+    deadline_ms: int = 120_000
+    retry_same: int = 1
+    retry_delay_ms: int = 500
+    wait_for_cooldown_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Combo:
+    """Targets under one name, with the order in which they are tried. `strategy` is a name of routing/strategies.py."""
+
+    id: str
+    name: str
+    strategy: str = "priority"
+    steps: tuple[ComboStep, ...] = ()
+    config: ComboConfig = ComboConfig()
+    tags: tuple[str, ...] = ()
+    enabled: bool = True
+    sort_order: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A name of the user's own for a model or combo. `pattern` is exact, or a glob; globs go by `priority`, lower first."""
+
+    pattern: str
+    model: str
+    priority: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything that decides where a request may go.
 
     `providers` holds the native ones and the nodes as one kind of value, by id. `prefixes` maps what users type
     before the slash (lower case: ids, aliases, prefixes) to the one id that owns it now. `connections` lists, per
-    provider id, the connections in order of priority. `keys` is by SHA-256 hex digest. `cc_enabled` is the flag
-    ENABLE_CC_COMPATIBLE_PROVIDER: nodes left from earlier are known without it, but not asked.
+    provider id, the connections in order of priority. `keys` is by SHA-256 hex digest. `combos` is by name, in their order;
+    `aliases` are in the order in which they are looked at. `cc_enabled` is the flag ENABLE_CC_COMPATIBLE_PROVIDER: nodes left
+    from earlier are known without it, but not asked.
     """
 
     version: int
@@ -86,6 +143,8 @@ class Configuration:
     models: Mapping[str, tuple[ListedModel, ...]]
     settings: Mapping[str, object] = field(default_factory=dict)
     cc_enabled: bool = True
+    combos: Mapping[str, Combo] = field(default_factory=dict)
+    aliases: tuple[Alias, ...] = ()
 
     def connection(self, connection_id: str) -> Connection | None:
         for rows in self.connections.values():

@@ -1,6 +1,10 @@
 """From the model name in a request to who answers, with the reason. The first rule that matches wins:
 
-`<prefix>/<model>` with a node's prefix or id, then a native provider's id or alias; a bare name by who lists it.
+1. a combo's name, or `combo/<name>`;
+2. `auto`, `auto/fast`, `auto/cheap`: everything that is usable;
+3. an alias of the user's: an exact one, then globs by priority;
+4. `<prefix>/<model>` with a node's prefix or id, then a native provider's id or alias;
+5. a bare name, by who lists it.
 """
 
 from __future__ import annotations
@@ -13,43 +17,31 @@ from fnmatch import fnmatchcase
 
 from omniroute.errors import BadRequest, FlagOff, Forbidden, ModelNotFound, NoConnection
 from omniroute.providers.catalog import Provider
-from omniroute.routing.configuration import ClientKey, Configuration, Connection
+from omniroute.routing.combos import AUTO, automatic, combo_route
+from omniroute.routing.configuration import ClientKey, Combo, Configuration
+from omniroute.routing.listed import listed_models, usable_models
+from omniroute.routing.route import Route, Target, plain
 
 CC_FLAG = "ENABLE_CC_COMPATIBLE_PROVIDER"
 LONG_CONTEXT = "[1m]"
+COMBO = "combo/"
+MOST_ALIASES = 5  # an alias may lead to an alias, but not round in circles
 # Where a bare name belongs when nobody has a connection for it: the error then names what to connect.
 HOMES: dict[str, str] = {"claude-": "anthropic", "gpt-": "openai", "o1": "openai", "o3": "openai", "gemini-": "gemini"}
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A provider or node, and the model as it is named there."""
-
-    provider: Provider
-    model: str
-
-    @property
-    def canonical(self) -> str:
-        """What the database holds."""
-        return f"{self.provider.id}/{self.model}"
-
-    @property
-    def shown(self) -> str:
-        """What logs and clients see."""
-        return f"{self.provider.prefix}/{self.model}"
-
-    def through(self, connection: Connection) -> Target:
-        """The same, asked at the connection's own address if it has one."""
-        return Target(connection.at(self.provider), self.model) if connection.base_url else self
-
-
-@dataclass(frozen=True, slots=True)
 class Resolution:
-    """Targets in the order to try them, and why it is these."""
+    """Where the request may go, and why there. `name` is what was resolved in the end, after aliases."""
 
-    targets: tuple[Target, ...]
+    route: Route
     reason: str
     long_context: bool = False
+    name: str = ""
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        return tuple(self.route.targets())
 
 
 def resolve(model: str, configuration: Configuration) -> Resolution:
@@ -57,7 +49,52 @@ def resolve(model: str, configuration: Configuration) -> Resolution:
     if re.search(r"[\x00-\x1f\x7f]|\.\.", model):
         raise BadRequest("'model' holds control characters or '..'.", param="model")
     name, long_context = (model[: -len(LONG_CONTEXT)], True) if model.endswith(LONG_CONTEXT) else (model, False)
-    name = name.strip()
+    name, said = name.strip(), ""
+    for _ in range(MOST_ALIASES):
+        if (combo := _combo(name, configuration)) is not None:
+            return Resolution(combo_route(combo, configuration), f"{said}combo {combo.name}", long_context, name)
+        if name in AUTO:
+            return Resolution(_automatic(name, configuration), f"{said}{name}", long_context, name)
+        meant = _alias(name, configuration)
+        if meant is None:
+            break
+        said, name = f"{said}alias {name} -> ", meant
+    route, reason = _one_model(name, model, configuration)
+    return Resolution(route, said + reason, long_context, name)
+
+
+def _combo(name: str, configuration: Configuration) -> Combo | None:
+    """The combo of that name. Raises ModelNotFound for one that is switched off, or `combo/` and a name that is none."""
+    combo = configuration.combos.get(name.removeprefix(COMBO)) if name.startswith(COMBO) else configuration.combos.get(name)
+    if combo is None and name.startswith(COMBO):
+        near = difflib.get_close_matches(name.removeprefix(COMBO), configuration.combos, n=3, cutoff=0.3)
+        raise ModelNotFound(
+            f"There is no combo '{name.removeprefix(COMBO)[:200]}'." + (f" The nearest: {', '.join(near)}." if near else ""),
+            param="model",
+        )
+    if combo is not None and not combo.enabled:
+        raise ModelNotFound(
+            f"The combo '{combo.name}' is switched off.", param="model", remedy="Dashboard -> Combos: switch it on."
+        )
+    return combo
+
+
+def _automatic(name: str, configuration: Configuration) -> Route:
+    """Raises NoConnection when nothing is usable."""
+    route = automatic(name, configuration)
+    if not route.branches:
+        raise NoConnection(f"Nothing is connected that '{name}' could choose from.", param="model")
+    return route
+
+
+def _alias(name: str, configuration: Configuration) -> str | None:
+    globs = [alias for alias in configuration.aliases if any(each in alias.pattern for each in "*?[")]
+    exact = next((alias for alias in configuration.aliases if alias.pattern == name), None)
+    found = exact or next((alias for alias in globs if fnmatchcase(name, alias.pattern)), None)
+    return None if found is None or found.model == name else found.model
+
+
+def _one_model(name: str, asked: str, configuration: Configuration) -> tuple[Route, str]:
     prefix, slash, rest = name.partition("/")
     if slash and rest and (owner := configuration.prefixes.get(prefix.lower())):
         provider = configuration.providers[owner]
@@ -65,16 +102,16 @@ def resolve(model: str, configuration: Configuration) -> Resolution:
             raise FlagOff(f"'{prefix}' is a Claude Code compatible node, and ENABLE_CC_COMPATIBLE_PROVIDER is not set.", CC_FLAG)
         if not configuration.connections.get(owner):
             raise _no_connection(provider)
-        return Resolution((Target(provider, rest),), f"prefix {prefix}", long_context)
+        return plain(Target(provider, rest)), f"prefix {prefix}"
     targets = tuple(_listing(name, configuration))
     if targets:
-        return Resolution(targets, "listed by " + ", ".join(target.provider.prefix for target in targets), long_context)
+        return plain(*targets), "listed by " + ", ".join(target.provider.prefix for target in targets)
     home = next((id for start, id in HOMES.items() if name.startswith(start)), None)
     if home is not None and home in configuration.providers and not slash:
         raise _no_connection(configuration.providers[home])
     near = nearest(name, configuration)
     raise ModelNotFound(
-        f"No provider answers to the model '{model[:200]}'." + (f" The nearest: {', '.join(near)}." if near else ""),
+        f"No provider answers to the model '{asked[:200]}'." + (f" The nearest: {', '.join(near)}." if near else ""),
         param="model",
     )
 
@@ -90,29 +127,9 @@ def require_allowed(key: ClientKey, model: str) -> None:
         raise Forbidden(f"The API key isn't allowed to ask the model '{model[:200]}'.", param="model")
 
 
-def usable_models(configuration: Configuration) -> Iterable[Target]:
-    """Every listed model of every provider or node that has an enabled connection, in blocks by provider."""
-    for provider_id, connections in configuration.connections.items():
-        provider = configuration.providers.get(provider_id)
-        if provider is None or not any(connection.is_active for connection in connections):
-            continue
-        if provider.cc and not configuration.cc_enabled:
-            continue
-        for model in listed_models(provider, configuration):
-            yield Target(provider, model)
-
-
-def listed_models(provider: Provider, configuration: Configuration) -> Iterable[str]:
-    """The catalogue's models and those added or discovered, without the hidden ones."""
-    rows = configuration.models.get(provider.id, ())
-    hidden = {row.id for row in rows if row.hidden}
-    known = dict.fromkeys([model.id for model in provider.models] + [row.id for row in rows])
-    return [model for model in known if model not in hidden]
-
-
 def nearest(name: str, configuration: Configuration) -> list[str]:
     """At most three names that could have been meant."""
-    names = [target.shown for target in usable_models(configuration)]
+    names = [*configuration.combos, *(target.shown for target in usable_models(configuration))]
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
     if close:
         return close

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from omniroute.clock import Clock
 from omniroute.errors import DatabaseAway, VaultError
+from omniroute.models.combos import AliasRow, ComboRow
 from omniroute.models.configuration import ConfigVersionRow, SettingRow
 from omniroute.models.db import Database
 from omniroute.models.keys import KeyRow
@@ -27,11 +28,13 @@ from omniroute.routing.configuration import Configuration, Connection, ListedMod
 from omniroute.security.vault import Vault
 from omniroute.settings import Settings
 from omniroute.state.beacon import Beacon
-from omniroute.state.rows import connection_value, key_value, model_value, node_value
+from omniroute.state.rows import alias_value, combo_value, connection_value, key_value, model_value, node_value
 
 T = TypeVar("T")
 V = TypeVar("V", Connection, ListedModel)
 
+COMBOS = sa.select(ComboRow).order_by(ComboRow.sort_order, ComboRow.created_at, ComboRow.id)
+ALIASES = sa.select(AliasRow).order_by(AliasRow.priority, AliasRow.pattern)
 POLL_EVERY = 0.5  # seconds between two looks at the version number
 
 
@@ -149,6 +152,8 @@ def _load(session: Session, catalog: Catalog, vault: Vault, cc_enabled: bool) ->
         models=_grouped(model_value(row) for row in models),
         settings=MappingProxyType({row.key: row.value for row in session.scalars(sa.select(SettingRow))}),
         cc_enabled=cc_enabled,
+        combos=MappingProxyType({row.name: combo_value(row) for row in session.scalars(COMBOS)}),
+        aliases=tuple(alias_value(row) for row in session.scalars(ALIASES)),
     )
 
 

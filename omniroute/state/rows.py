@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from omniroute.models.combos import AliasRow, ComboRow
 from omniroute.models.keys import KeyRow
 from omniroute.models.upstreams import ConnectionRow, ModelRow, NodeRow
 from omniroute.providers.addresses import base_url
 from omniroute.providers.nodes import Node
 from omniroute.providers.values import Provider
-from omniroute.routing.configuration import ClientKey, Connection, ListedModel
+from omniroute.routing.configuration import Alias, ClientKey, Combo, ComboConfig, ComboStep, Connection, ListedModel
 from omniroute.security.vault import Vault
 
 
@@ -65,6 +66,38 @@ def key_value(row: KeyRow) -> ClientKey:
 
 def model_value(row: ModelRow) -> ListedModel:
     return ListedModel(row.provider_id, row.model_id, row.source, row.name, row.hidden)
+
+
+def combo_value(row: ComboRow) -> Combo:
+    """What an older or newer program wrote beside the known names is passed over."""
+    return Combo(
+        id=row.id,
+        name=row.name,
+        strategy=row.strategy,
+        steps=tuple(_step(step) for step in row.steps),
+        config=ComboConfig(**{name: value for name, value in row.config.items() if name in ComboConfig.__dataclass_fields__}),
+        tags=tuple(row.tags),
+        enabled=row.enabled,
+        sort_order=row.sort_order,
+    )
+
+
+def alias_value(row: AliasRow) -> Alias:
+    return Alias(row.pattern, row.model, row.priority)
+
+
+def _step(given: Mapping[str, Any]) -> ComboStep:
+    return ComboStep(
+        id=given["id"],
+        provider_id=given.get("provider") or "",
+        model=given.get("model") or "",
+        combo=given.get("combo") or "",
+        connection_id=given.get("connection_id"),
+        weight=given.get("weight", 1),
+        label=given.get("label") or "",
+        tags=tuple(given.get("tags") or ()),
+        enabled=given.get("enabled", True),
+    )
 
 
 def _opened(value: Any, vault: Vault) -> str | None:

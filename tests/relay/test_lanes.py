@@ -17,7 +17,7 @@ from omniroute.relay.ask import Ask
 from omniroute.relay.lanes import lane_for
 from omniroute.relay.native import NativeLane
 from omniroute.relay.translated import TranslatedLane
-from omniroute.routing.resolve import Target
+from omniroute.routing.route import Target
 
 CATALOG = load()
 CHAT = as_provider(

@@ -12,7 +12,7 @@ from omniroute.providers.catalog import Provider, load
 from omniroute.providers.nodes import Node, as_provider
 from omniroute.relay.ask import Ask
 from omniroute.relay.translated import TranslatedLane
-from omniroute.routing.resolve import Target
+from omniroute.routing.route import Target
 
 CATALOG = load()
 CHAT, MESSAGES = "openai_chat", "anthropic_messages"

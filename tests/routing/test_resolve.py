@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from omniroute.errors import BadRequest, FlagOff, Forbidden, ModelNotFound, NoConnection, RequestError
 from omniroute.routing.configuration import ClientKey, Configuration, ListedModel
-from omniroute.routing.resolve import listed_models, require_allowed, resolve, usable_models
+from omniroute.routing.listed import listed_models, usable_models
+from omniroute.routing.resolve import require_allowed, resolve
 from tests.routing.conftest import configuration, connection, provider
 
 
