@@ -27,10 +27,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One step of a combo, as a strategy sees it: those that would be asked for it, in order. Never empty."""
+    """One step of a combo, as a strategy sees it: those that would be asked for it, in order. Never empty.
+
+    `nested`: the step is a combo, which has put them in its own order.
+    """
 
     candidates: tuple[Candidate, ...]
     weight: int = 1
+    nested: bool = False
 
     @property
     def first(self) -> Candidate:

@@ -11,7 +11,7 @@ from omniroute.routing.failures import Failure
 from omniroute.routing.health import Health, standing
 from omniroute.routing.resolve import Resolution
 from omniroute.routing.route import PLAIN, Branch, Route, Target
-from omniroute.routing.strategies import STRATEGIES
+from omniroute.routing.strategies import STRATEGIES, Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,10 @@ def plan(
 ) -> Plan:
     """Every step's connections in the order of its strategy; those that a guess speaks against last, the soonest first.
 
-    `pinned` keeps only the connection with that id or name, `tags` only the steps that have all of them. A stated cooldown and
-    a terminal status leave a connection out.
+    `pinned` keeps only the connection with that id or name, `tags` only a combo's steps that have all of them. A stated
+    cooldown and a terminal status leave a connection out.
     """
-    planning = _Planning(configuration, view, pinned, tags)
+    planning = _Planning(configuration, view, pinned, tags if resolution.route.combo else frozenset())
     ordered = planning.ordered(resolution.route)
     left_out = planning.left_out
     ready: list[Candidate] = []
@@ -104,10 +104,10 @@ class _Planning:
     def ordered(self, route: Route) -> Iterator[Candidate]:
         """The candidates of a route, put in order by its strategy, each once."""
         strategy = STRATEGIES[route.strategy]
-        choices = [choice for branch in route.branches if (choice := self._choice(branch)) is not None]
+        choices = [choice for branch in route.branches if (choice := self._choice(branch, strategy)) is not None]
         if strategy.per_connection:
             choices = [Choice((each,), choice.weight) for choice in choices for each in choice.candidates]
-        arranged = strategy.order(choices, self.view, route.combo) if len(choices) > 1 or strategy.leaves_out else choices
+        arranged = strategy.order(choices, self.view, route.combo)
         if strategy.leaves_out:
             self._note_left(choices, arranged, strategy.leaves_out)
         for choice in arranged:
@@ -116,7 +116,7 @@ class _Planning:
                     self.seen.add(candidate.key)
                     yield candidate
 
-    def _choice(self, branch: Branch) -> Choice | None:
+    def _choice(self, branch: Branch, strategy: Strategy) -> Choice | None:
         """The candidates of one step, None when there is nobody to ask. A nested combo orders its own."""
         if branch.route is None and not self.tags <= branch.tags:
             return None
@@ -127,11 +127,11 @@ class _Planning:
             inner = _Planning(self.configuration, self.view, self.pinned, self.tags - branch.tags, self.left_out)
             found = tuple(inner.ordered(branch.route))
         else:
-            found = tuple(self._through(branch))
-        return Choice(found, branch.weight) if found else None
+            found = tuple(self._through(branch, strategy.as_listed))
+        return Choice(found, branch.weight, nested=branch.route is not None) if found else None
 
-    def _through(self, branch: Branch) -> Iterator[Candidate]:
-        """The connections that may be asked for a target: by priority, then the fewest in flight."""
+    def _through(self, branch: Branch, as_listed: bool) -> Iterator[Candidate]:
+        """The connections that may be asked for a target: by priority, then the fewest in flight or as listed."""
         target = branch.target
         assert target is not None
         rows = self.configuration.connections.get(target.provider.id, ())
@@ -146,7 +146,9 @@ class _Planning:
                 self.left_out.append(_left(candidate, *reason))
             else:
                 found.append(candidate)
-        if len(found) > 1:
+        if len(found) > 1 and as_listed:
+            found.sort(key=lambda each: each.connection.priority)
+        elif len(found) > 1:
             found.sort(key=lambda each: (each.connection.priority, self.view.figures(each).in_flight))
         yield from found
 
