@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from omniroute.edge.declarations import Field
+from omniroute.providers.values import ENDPOINTS
 
 LOGIN = (Field("password", label="Password", required=True, secret=True, high=1024),)
 
@@ -164,9 +165,17 @@ AUDIT_FILTERS = (
     *PAGING,
 )
 
+# Those of one kind go the same way: a conversation's format does not decide where it is sent.
+ASKED_AT = ("/v1/chat/completions", "/v1/messages", "/v1/responses", *(f"/v1/{path}" for path in ENDPOINTS.values()))
+
 RESOLVE = (
     Field("model", required=True, high=300, help="The name as a client would send it."),
     Field("key", high=100, help="The id of a client key to ask for; by default a caller without limits."),
+    Field("endpoint", high=100, choices=ASKED_AT, help="Where it would be sent to; by default /v1/chat/completions."),
+    Field("tags", high=1000, help="Only a combo's steps that have all of these, with commas between them."),
+    Field("connection", high=300, help="Only this connection, by its id or name."),
+    Field("input_tokens", "whole", low=0, high=100_000_000, default=1000, help="How long the request is."),
+    Field("output_tokens", "whole", low=0, high=100_000_000, default=500, help="How long the answer is, at most."),
 )
 
 PROVIDER_FILTER = (Field("provider", high=100, help="Only those of this native provider or node."),)

@@ -7,12 +7,20 @@ from typing import Any
 from omniroute.edge.bodies import RESOLVE
 from omniroute.errors import Missing
 from omniroute.manage.endpoint import Endpoint
+from omniroute.relay.explain import Terms
 from omniroute.routing.configuration import ClientKey
 from omniroute.services import Services
 
 
 def resolve(services: Services, given: dict[str, Any]) -> dict[str, Any]:
-    return services.explain.explain(given["model"], _key(services, given.get("key")))
+    terms = Terms(
+        endpoint=given.get("endpoint", ""),
+        tags=frozenset(tag for text in given.get("tags", "").split(",") if (tag := text.strip())),
+        connection=given.get("connection") or None,
+        input_tokens=given.get("input_tokens"),
+        output_tokens=given.get("output_tokens"),
+    )
+    return services.explain.explain(given["model"], _key(services, given.get("key")), terms)
 
 
 def _key(services: Services, key_id: str | None) -> ClientKey | None:

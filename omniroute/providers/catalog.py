@@ -146,6 +146,7 @@ def _provider(
         "notes": prose,
         "free_note": prose,
         "local": flag,
+        "limits_per_model": flag,
         "key": table(_key),
         "fields": tables(_field),
         "models": tables(_model),

@@ -1,4 +1,4 @@
-"""What is odd about a combo, in sentences: it may be meant, but it should be seen. Pure; nothing about how things are doing now."""
+"""What is odd about a combo, in sentences: it may be meant, but it should be seen. Nothing of how things are doing now."""
 
 from __future__ import annotations
 

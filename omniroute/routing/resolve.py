@@ -48,9 +48,9 @@ def resolve(model: str, configuration: Configuration) -> Resolution:
     """Who answers to `model`. Raises BadRequest, ModelNotFound with the nearest names, NoConnection, or FlagOff."""
     if re.search(r"[\x00-\x1f\x7f]|\.\.", model):
         raise BadRequest("'model' holds control characters or '..'.", param="model")
-    name, long_context = (model[: -len(LONG_CONTEXT)], True) if model.endswith(LONG_CONTEXT) else (model, False)
-    name, said = name.strip(), ""
-    for _ in range(MOST_ALIASES):
+    name, long_context = _without_suffix(model)
+    said = ""
+    for _ in range(MOST_ALIASES + 1):
         if (combo := _combo(name, configuration)) is not None:
             return Resolution(combo_route(combo, configuration), f"{said}combo {combo.name}", long_context, name)
         if name in AUTO:
@@ -58,9 +58,18 @@ def resolve(model: str, configuration: Configuration) -> Resolution:
         meant = _alias(name, configuration)
         if meant is None:
             break
-        said, name = f"{said}alias {name} -> ", meant
+        said = f"{said}alias {name} -> "
+        name, also_long = _without_suffix(meant)
+        long_context = long_context or also_long
+    else:
+        raise ModelNotFound(f"The aliases lead round in circles: {said[:300]}...", param="model")
     route, reason = _one_model(name, model, configuration)
     return Resolution(route, said + reason, long_context, name)
+
+
+def _without_suffix(model: str) -> tuple[str, bool]:
+    """The name, and whether it asks for long context."""
+    return model.removesuffix(LONG_CONTEXT).strip(), model.endswith(LONG_CONTEXT)
 
 
 def _combo(name: str, configuration: Configuration) -> Combo | None:
