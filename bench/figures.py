@@ -94,6 +94,17 @@ def large(client: Client, upstream: str) -> Measurement:
     return Measurement(name, subjects, f"{upstream}/bench-model", client.path, options, 300, 30, (check,), at_once=1)
 
 
+def added_beyond_plain(seen: Round) -> float:
+    """What a combo costs: the same upstream by the combo's name and by the plain model's, in ms."""
+    return float(seen["gateway"]["p50_ms"]) - float(seen["plain"]["p50_ms"])
+
+
+def combo(name: str, model: str, path: str, *options: str) -> Measurement:
+    title = f"{name}: a priority combo of 3 steps, one at a time, p50 added beyond a plain model's"
+    check = Check(title, added_beyond_plain, 0.3, "at most", "ms")
+    return Measurement(name, ("gateway", "plain"), model, path, options, 600, 50, (check,), at_once=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """A format as the load speaks it: the name in bench/load.py, and the paths of a whole answer and of a stream."""
@@ -146,6 +157,7 @@ MEASUREMENTS = {
         plain("plain-messages", "messages/bench-model", MESSAGES, *ANTHROPIC),
         single("single-chat", "chat/bench-model", CHAT),
         single("single-messages", "messages/bench-model", MESSAGES, *ANTHROPIC),
+        combo("combo-chat", "three", CHAT),
         *(streamed(client, other.name, NATIVE if client is other else TRANSLATED) for client in CLIENTS for other in CLIENTS),
         *(large(CLIENTS[0], upstream.name) for upstream in CLIENTS),
         large(CLIENTS[1], "chat"),

@@ -97,6 +97,11 @@ class Management:
         key: str = self.call("POST", "/api/keys", {"name": name, **more})["key"]
         return key
 
+    def add_combo(self, name: str, *models: str, **more: Any) -> str:
+        """A combo of these models; its id."""
+        combo_id: str = self.call("POST", "/api/combos", {"name": name, "steps": list(models), **more})["combo"]["id"]
+        return combo_id
+
     def _send(self, method: str, path: str, document: Any) -> tuple[Any, list[tuple[str, str]]]:
         headers = {"Content-Type": "application/json", "Origin": self.url}
         if self.key is not None:

@@ -143,6 +143,9 @@ def start_gateway(stack: ExitStack, here: Stand, folder: Path) -> None:
     ):
         management.add_connection(management.add_node(name, base, kind, **more), "sk-bench")
     management.add_connection("gemini", "sk-bench")
+    for name in ("second", "third"):
+        management.add_connection(management.add_node(name, fast, "openai-compatible"), "sk-bench")
+    management.add_combo("three", *(f"{prefix}/bench-model" for prefix in ("chat", "second", "third")))
     here.key = management.add_key("bench")
 
 
@@ -150,7 +153,7 @@ def start_gateway(stack: ExitStack, here: Stand, folder: Path) -> None:
 
 
 def measure(here: Stand, what: Measurement, runs: int, short: bool) -> list[Round]:
-    subjects = [each for each in what.subjects if each != "gateway" or here.gateway]
+    subjects = [each for each in what.subjects if each not in ("gateway", "plain") or here.gateway]
     count = what.short_count if short else what.count
     if what.upstream == "fast":
         for subject in subjects:  # connections opened, code paths warm
@@ -166,6 +169,7 @@ def shoot(here: Stand, what: Measurement, subject: str, count: int) -> Shot:
     """One load on one subject, in a process of its own; the gateway's memory is watched when many streams are open."""
     url, model, key = {
         "gateway": (here.gateway.url if here.gateway else "", what.model, here.key),
+        "plain": (here.gateway.url if here.gateway else "", "chat/bench-model", here.key),
         "bare": (here.bares[what.upstream], "bench-model", "sk-bench"),
         "direct": (here.upstreams[what.upstream], "bench-model", "sk-bench"),
     }[subject]

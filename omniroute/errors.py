@@ -45,6 +45,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -82,6 +83,20 @@ class AttemptNote:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOutNote:
+    """A target that was not asked, as the client may see it. `until` is an epoch time, None when time does not heal it."""
+
+    target: str
+    why: str
+    kind: str
+    until: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        until = None if self.until is None else datetime.fromtimestamp(self.until, UTC).isoformat(timespec="seconds")
+        return {"target": self.target, "why": self.why, "class": self.kind, "until": until and until.replace("+00:00", "Z")}
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """A failure in the form that every format's `render_error` takes.
 
@@ -102,7 +117,11 @@ class Problem:
     request_id: str = ""
     retry_after: float | None = None
     attempts: tuple[AttemptNote, ...] = ()
+    left_out: tuple[LeftOutNote, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def changed(self, **members: Any) -> Problem:
+        return replace(self, **members)
 
     def beside(self) -> dict[str, Any]:
         """The `omniroute` member that stands beside the standard ones in every error body."""
@@ -111,7 +130,7 @@ class Problem:
             "class": self.kind,
             "remedy": self.remedy,
             "attempts": [note.as_dict() for note in self.attempts],
-        }
+        } | ({"left_out": [note.as_dict() for note in self.left_out]} if self.left_out else {})
 
 
 # Failures of the request itself ---------------------------------------------------------

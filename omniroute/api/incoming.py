@@ -57,10 +57,15 @@ def bare_ask(request: Request, format: str, started: float) -> Ask:
         headers={name[5:].replace("_", "-").lower(): environ[name] for name in environ if name.startswith("HTTP_")},
         started=started,
         key=key,
+        tags=_tags(environ.get("HTTP_X_OMNIROUTE_TAGS", "")),
         pinned=environ.get("HTTP_X_OMNIROUTE_CONNECTION") or None,
         strict=environ.get("HTTP_X_OMNIROUTE_STRICT", "").lower() == "true",
         no_log=(key is not None and key.no_log) or environ.get("HTTP_X_OMNIROUTE_NO_LOG", "").lower() == "true",
     )
+
+
+def _tags(text: str) -> frozenset[str]:
+    return frozenset(tag for each in text.split(",") if (tag := each.strip())) if text else frozenset()
 
 
 def client_line(request: Request) -> ClientLine:

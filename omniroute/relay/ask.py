@@ -37,6 +37,7 @@ class Ask:
     service: str = ""
     upload: Upload | None = None
     content: tuple[tuple[str, str], ...] = ()
+    tags: frozenset[str] = frozenset()  # of a combo's steps: only those that have all of them
 
 
 @dataclass(slots=True)

@@ -27,8 +27,9 @@ class Consequences:
         self._confirm = confirm
         self._confirming: set[str] = set()
 
-    def succeeded(self, candidate: Candidate) -> None:
-        self._board.succeeded(candidate, self._clock.now())
+    def succeeded(self, candidate: Candidate, began: float, combo: str = "") -> None:
+        """`began` is when the attempt did, in epoch seconds."""
+        self._board.succeeded(candidate, began, combo)
         if not candidate.connection.succeeded:
             gevent.spawn(self._store, lambda: self._connections.record_success(candidate.connection.id))
 

@@ -47,7 +47,8 @@ class Entry:
         self._attempts: list[dict[str, Any]] = []
         self._began = 0.0
         self.candidate: Candidate | None = None
-        self.reason = ""
+        self.reason, self.strategy = "", "priority"
+        self.attempt_at = 0.0  # when the running attempt began, epoch seconds
         self.first_at: float | None = None
         self._sent_at: float | None = None
         self.usage: Usage | None = None
@@ -64,11 +65,11 @@ class Entry:
     @property
     def decision(self) -> str:
         """For `X-OmniRoute-Decision`."""
-        return f"strategy=priority; reason={self.reason}; attempts={self.attempts}"
+        return f"strategy={self.strategy}; reason={self.reason}; attempts={self.attempts}"
 
     def trying(self, candidate: Candidate, dropped: tuple[str, ...]) -> None:
         self.candidate, self.dropped = candidate, dropped
-        self._began = self._clock.tick()
+        self._began, self.attempt_at = self._clock.tick(), self._clock.now()
         self.usage = self.finish = None
         self._attempts.append(
             {
@@ -92,6 +93,11 @@ class Entry:
         """The gateway's own part so far: up to the first request, and since the answer began."""
         now = self._clock.tick()
         return 1000 * ((self._sent_at or now) - self.ask.started + now - (self.first_at or now))
+
+    @property
+    def attempt_first_ms(self) -> float | None:
+        """How long the first content of the attempt took; None while there is none."""
+        return None if self.first_at is None else 1000 * (self.first_at - self._began)
 
     def answered(self, status: int) -> None:
         """The attempt that is running has given its answer."""

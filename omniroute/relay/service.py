@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import random
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 
 from omniroute.clock import Clock
-from omniroute.errors import Problem, RequestError, TooBusy, UpstreamError, UpstreamErrorEvent, UpstreamFailed
+from omniroute.errors import BadRequest, Problem, RequestError, TooBusy, UpstreamError, UpstreamErrorEvent, UpstreamFailed
 from omniroute.formats import CLIENT_FORMATS
 from omniroute.http import Answer, Transport
 from omniroute.providers.catalog import Catalog
@@ -18,17 +19,19 @@ from omniroute.relay.consequences import Consequences
 from omniroute.relay.conversation import FORMAT as RESPONSES
 from omniroute.relay.conversation import Conversation
 from omniroute.relay.counting import NoCount, can_estimate, counting_lane, estimated
+from omniroute.relay.exhausted import problem_of
+from omniroute.relay.fitting import fitted
 from omniroute.relay.lane import Lane, Stream
 from omniroute.relay.lanes import lane_for
 from omniroute.relay.ledger import CLIENT_GONE, Entry, Ledger
+from omniroute.relay.outlook import view_for
 from omniroute.relay.passthrough import BrokenOff, PassStream, run_through, served
 from omniroute.relay.stream import Drained, Flow, Put
-from omniroute.routing.candidates import Candidate, LeftOut, View
+from omniroute.relay.walk import Walk
+from omniroute.routing.candidates import Candidate
 from omniroute.routing.configuration import Configuration
-from omniroute.routing.failures import Failure, classify
-from omniroute.routing.plan import Plan, plan, worth_trying
+from omniroute.routing.plan import Plan, plan
 from omniroute.routing.resolve import Resolution, resolve
-from omniroute.security.redaction import redact
 from omniroute.state.health import HealthBoard
 
 
@@ -65,6 +68,7 @@ class Relay:
     clock: Clock
     times: Times
     live: Live
+    chance: random.Random = field(default_factory=random.Random)
 
     def answer(self, ask: Ask, line: ClientLine) -> Reply:
         """Answer `ask`, streamed or whole. Raises RequestError, settled, when there is no answer."""
@@ -74,14 +78,15 @@ class Relay:
                 raise TooBusy("The gateway is stopping.")
             configuration = self.look()
             resolution = served(ask, configuration) if ask.service else resolve(ask.model, configuration)
+            entry.reason, entry.strategy = resolution.reason, resolution.route.strategy
             if resolution.long_context:
                 ask = _with_long_context(ask)
             if ask.format == RESPONSES:
                 ask = self.conversation.continued(ask, resolution, configuration)
-            steps = self._plan(ask, resolution, configuration, entry)
+            walk = self._walk(ask, resolution, configuration, entry)
             if ask.counting:
-                return self._counted(ask, steps, entry, line)
-            return (self._streamed if ask.stream or ask.service else self._whole)(ask, steps, entry, line)
+                return self._counted(ask, walk, entry, line)
+            return (self._streamed if ask.stream or ask.service else self._whole)(ask, walk, entry, line)
         except RequestError as exc:
             entry.settle_problem(exc.problem())
             raise
@@ -101,7 +106,7 @@ class Relay:
 
     # Streamed ---------------------------------------------------------------------------------------
 
-    def _streamed(self, ask: Ask, steps: Plan, entry: Entry, line: ClientLine) -> Reply:
+    def _streamed(self, ask: Ask, walk: Walk, entry: Entry, line: ClientLine) -> Reply:
         def broken(problem: Problem) -> bytes:
             """Everything failed, but a heartbeat had promised a stream."""
             entry.settle(200, problem.kind, problem.message, problem.remedy)
@@ -110,7 +115,7 @@ class Relay:
             failed: bytes = CLIENT_FORMATS[ask.format].StreamWriter(ask.model, False).fail(problem)
             return failed
 
-        flow = Flow(lambda put: self._work(ask, steps, entry, put), broken, line, None if ask.service else self.times.heartbeat)
+        flow = Flow(lambda put: self._work(ask, walk, entry, put), broken, line, None if ask.service else self.times.heartbeat)
         self.live.flows.add(flow)
         reply = Reply(200, {}, b"", [flow.close, lambda: self.live.flows.discard(flow)])
         try:
@@ -126,8 +131,8 @@ class Relay:
         }
         return reply
 
-    def _work(self, ask: Ask, steps: Plan, entry: Entry, put: Put) -> None:
-        """What the reader greenlet does: the targets in order, until one has streamed its answer."""
+    def _work(self, ask: Ask, walk: Walk, entry: Entry, put: Put) -> None:
+        """What the reader greenlet does: the candidates in order, until one has streamed its answer."""
         stream: Stream | None = None
 
         def deliver(data: bytes) -> None:
@@ -137,26 +142,27 @@ class Relay:
             put(data)
 
         try:
-            failures: list[Failure] = []
-            remaining = steps.candidates
-            while remaining:
-                candidate, remaining = remaining[0], remaining[1:]
-                lane = lane_for(ask, candidate.target)
-                stream = lane.stream()
-                try:
-                    self._stream_one(ask, candidate, lane, stream, entry, deliver)
-                    entry.settle(200)
-                    return
-                except UpstreamError as exc:
-                    failure = self._failed(exc, candidate, entry)
-                if entry.first_at is not None:  # the client has part of an answer: a well-formed error, never a clean end
-                    problem = self._problem(failure, entry)
-                    entry.settle(200, failure.kind, problem.message, problem.remedy)
-                    put(stream.fail(problem))
-                    return
-                remaining = worth_trying(remaining, candidate, failure, failures)
-                failures.append(failure)
-            raise UpstreamFailed(self._exhausted(failures, steps, entry))
+            with closing(walk.candidates()) as candidates:
+                for candidate in candidates:
+                    try:
+                        own, lane, dropped = self._lane(ask, walk.plan, candidate)
+                    except BadRequest as exc:
+                        walk.refused(candidate, exc)
+                        continue
+                    entry.trying(candidate, dropped)
+                    stream = lane.stream()
+                    try:
+                        self._stream_one(own, walk.plan, candidate, lane, stream, entry, deliver)
+                        entry.settle(200)
+                        return
+                    except UpstreamError as exc:
+                        failure = walk.failed(candidate, exc)
+                    if entry.first_at is not None:  # the client has part of an answer: an error event, never a clean end
+                        problem = problem_of(failure, entry)
+                        entry.settle(200, failure.kind, problem.message, problem.remedy)
+                        put(stream.fail(problem))
+                        return
+            raise UpstreamFailed(walk.exhausted())
         except ClientGone:
             entry.settle(CLIENT_GONE, "client_gone", "The client left before the end.")
         except Drained:
@@ -166,8 +172,9 @@ class Relay:
             entry.settle(200, problem.kind, problem.message, problem.remedy)
             put(stream.fail(problem))
 
-    def _stream_one(self, ask: Ask, candidate: Candidate, lane: Lane, stream: Stream, entry: Entry, deliver: Put) -> None:
-        self.board.enter(candidate)
+    def _stream_one(
+        self, ask: Ask, steps: Plan, candidate: Candidate, lane: Lane, stream: Stream, entry: Entry, deliver: Put
+    ) -> None:
         answer = None
         try:
             at_once = lane.streams and not ask.service  # an upstream that does not stream says nothing until it is done
@@ -180,39 +187,43 @@ class Relay:
             if stream.facts.error is not None:
                 raise UpstreamErrorEvent(stream.facts.error)
             entry.answered(answer.status)
-            self.consequences.succeeded(candidate)
+            self.consequences.succeeded(candidate, entry.attempt_at, steps.combo)
         finally:
             entry.usage, entry.finish = stream.facts.usage, stream.facts.finish
-            self.board.leave(candidate)
             if answer is not None:
                 answer.close()
 
     # Whole ------------------------------------------------------------------------------------------
 
-    def _whole(self, ask: Ask, steps: Plan, entry: Entry, line: ClientLine) -> Reply:
-        failures: list[Failure] = []
-        remaining = steps.candidates
-        while remaining:
-            candidate, remaining = remaining[0], remaining[1:]
-            lane = counting_lane(ask, candidate.target) if ask.counting else lane_for(ask, candidate.target)
-            try:
-                with line.interrupting():
-                    body = self._whole_one(ask, candidate, lane, entry)
-            except UpstreamError as exc:
-                failure = self._failed(exc, candidate, entry)
-                remaining = worth_trying(remaining, candidate, failure, failures)
-                failures.append(failure)
-            except ClientGone:
-                entry.settle(CLIENT_GONE, "client_gone", "The client left before the answer.")
-                return Reply(CLIENT_GONE, {}, b"")
-            else:
-                entry.settle(200)
-                return Reply(200, {"Content-Type": "application/json", **_headers(entry)}, body)
-        raise UpstreamFailed(self._exhausted(failures, steps, entry))
-
-    def _counted(self, ask: Ask, steps: Plan, entry: Entry, line: ClientLine) -> Reply:
+    def _whole(self, ask: Ask, walk: Walk, entry: Entry, line: ClientLine) -> Reply:
         try:
-            return self._whole(ask, steps, entry, line)
+            with line.interrupting(), closing(walk.candidates()) as candidates:
+                body = self._first_answer(ask, walk, entry, candidates)
+        except ClientGone:
+            entry.settle(CLIENT_GONE, "client_gone", "The client left before the answer.")
+            return Reply(CLIENT_GONE, {}, b"")
+        if body is None:
+            raise UpstreamFailed(walk.exhausted())
+        entry.settle(200)
+        return Reply(200, {"Content-Type": "application/json", **_headers(entry)}, body)
+
+    def _first_answer(self, ask: Ask, walk: Walk, entry: Entry, candidates: Iterable[Candidate]) -> bytes | None:
+        for candidate in candidates:
+            try:
+                own, lane, dropped = self._lane(ask, walk.plan, candidate)
+            except BadRequest as exc:
+                walk.refused(candidate, exc)
+                continue
+            entry.trying(candidate, dropped)
+            try:
+                return self._whole_one(own, walk.plan, candidate, lane, entry)
+            except UpstreamError as exc:
+                walk.failed(candidate, exc)
+        return None
+
+    def _counted(self, ask: Ask, walk: Walk, entry: Entry, line: ClientLine) -> Reply:
+        try:
+            return self._whole(ask, walk, entry, line)
         except NoCount:
             reply = estimated(ask)
         except UpstreamFailed as exc:
@@ -222,9 +233,8 @@ class Relay:
         entry.settle(200)
         return reply
 
-    def _whole_one(self, ask: Ask, candidate: Candidate, lane: Lane, entry: Entry) -> bytes:
+    def _whole_one(self, ask: Ask, steps: Plan, candidate: Candidate, lane: Lane, entry: Entry) -> bytes:
         seconds = _asked_timeout(ask) or self.times.answer
-        self.board.enter(candidate)
         answer = None
         try:
             answer = self._open(ask, candidate, lane, entry, seconds)
@@ -234,68 +244,35 @@ class Relay:
             entry.usage, entry.finish = facts.usage, facts.finish
             entry.answered(answer.status)
             if not ask.counting:
-                self.consequences.succeeded(candidate)
+                self.consequences.succeeded(candidate, entry.attempt_at, steps.combo)
             if ask.format == RESPONSES:
                 self.conversation.keep(ask, candidate, facts)
             return body
         finally:
-            self.board.leave(candidate)
             if answer is not None:
                 answer.close()
 
     # Both -------------------------------------------------------------------------------------------
 
-    def _plan(self, ask: Ask, resolution: Resolution, configuration: Configuration, entry: Entry) -> Plan:
-        steps = plan(
-            resolution,
-            configuration,
-            self.board.health,
-            View(self.clock.now(), figures=self.board.figures),
-            pinned=ask.pinned,
-        )
-        entry.reason = steps.reason
-        return steps
+    def _walk(self, ask: Ask, resolution: Resolution, configuration: Configuration, entry: Entry) -> Walk:
+        def planned() -> Plan:
+            view = view_for(ask, resolution.route, self.board, self.clock.now(), self.chance)
+            return plan(resolution, configuration, self.board.health, view, pinned=ask.pinned, tags=ask.tags)
+
+        return Walk(planned, entry, self.board, self.consequences, self.clock, self.chance)
+
+    def _lane(self, ask: Ask, steps: Plan, candidate: Candidate) -> tuple[Ask, Lane, tuple[str, ...]]:
+        """The request as this target takes it, its lane, and what could not be carried over. Raises BadRequest, NoCount."""
+        own, changed = fitted(ask, candidate.target) if steps.combo else (ask, ())
+        lane = counting_lane(own, candidate.target) if ask.counting else lane_for(own, candidate.target)
+        return own, lane, (*lane.dropped, *changed) if changed else lane.dropped
 
     def _open(self, ask: Ask, candidate: Candidate, lane: Lane, entry: Entry, seconds: float) -> Answer:
-        entry.trying(candidate, lane.dropped)
         credential = self.credential(candidate.connection)
         entry.sent()
         answer = open_attempt(self.transport, self.catalog, ask, candidate, lane, credential, seconds)
         entry.upstream_request_id = upstream_id(answer)
         return answer
-
-    def _failed(self, exc: UpstreamError, candidate: Candidate, entry: Entry) -> Failure:
-        failure = classify(
-            exc, candidate.target.provider.failures, succeeded=candidate.connection.succeeded, now=self.clock.now()
-        )
-        entry.failed(failure)
-        if not entry.ask.counting:
-            self.consequences.failed(candidate, failure)
-        return failure
-
-    def _problem(self, failure: Failure, entry: Entry) -> Problem:
-        told, kept = failure.told, failure.status == failure.upstream_status
-        return Problem(
-            status=failure.status,
-            kind=failure.kind,
-            message=redact(failure.message),
-            remedy=failure.remedy,
-            type=told.type if kept else None,
-            code=told.code if kept else None,
-            param=told.param,
-            details=told.details if kept else None,
-            request_id=entry.ask.request_id,
-            retry_after=failure.wait,
-            attempts=entry.notes(),
-            headers=failure.headers or {},
-        )
-
-    def _exhausted(self, failures: list[Failure], steps: Plan, entry: Entry) -> Problem:
-        """The failure that the client can act on, else the last; without any attempt, why there was none."""
-        if not failures:
-            return _none_available(steps, entry, self.clock.now())
-        chosen = next((failure for failure in failures if failure.about_the_request), failures[-1])
-        return self._problem(chosen, entry)
 
 
 STREAM_HEADERS = {
@@ -352,28 +329,3 @@ def _asked_timeout(ask: Ask) -> float | None:
     except ValueError:
         return None
     return seconds if 0 < seconds <= 3600 else None
-
-
-def _none_available(steps: Plan, entry: Entry, now: float) -> Problem:
-    """Nothing could be tried: every connection is disabled, refused, or cooling until a stated time."""
-    left: tuple[LeftOut, ...] = steps.left_out
-    if not left:
-        return Problem(
-            404,
-            "no_connection",
-            f"No connection named '{entry.ask.pinned}' serves this model.",
-            "Leave X-OmniRoute-Connection out, or give the id of one of this provider's connections.",
-            request_id=entry.ask.request_id,
-        )
-    waits = [each.until for each in left if each.until is not None]
-    listed = "; ".join(f"{each.named}: {each.kind}" for each in left[:10])
-    limited = bool(waits) and len(waits) == len(left)
-    kinds = {each.kind for each in left}
-    return Problem(
-        429 if limited else 503,
-        left[0].kind if limited and len(kinds) == 1 else "no_target_available",
-        f"No connection can be asked now ({listed}).",
-        "Wait and repeat." if limited else "Open the provider's page on the dashboard, press Test, and follow its remedy.",
-        request_id=entry.ask.request_id,
-        retry_after=max(1.0, math.ceil(min(waits) - now)) if waits else None,
-    )

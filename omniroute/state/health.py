@@ -57,6 +57,9 @@ class HealthBoard:
         """Whether this request may be the one that finds out about half-open breakers; another one may be doing so."""
         return True
 
+    def unclaim(self, found_out: Iterable[Place]) -> None:
+        """Give back what `claim` took."""
+
     def failed(self, candidate: Candidate, failure: Failure) -> None:
         now = self._clock.now()
         for harm in harms(failure, candidate):
