@@ -66,7 +66,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     configuration = ConfigurationStore(database, catalog, vault, settings, clock)
     connections = Connections(database, configuration, catalog, vault, settings, clock)
     transport = Transport(AddressGuard.from_settings(settings), settings.connect_seconds)
-    board = HealthBoard()
+    board = HealthBoard(clock)
     probe = Probe(catalog, transport, configuration, connections, connections.credential, board, clock)
     keys = Keys(database, configuration, clock)
     ledger = Ledger(LogQueue(database, keys.record_use), clock)
