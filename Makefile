@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SDKS := $(patsubst requirements-sdks/%.txt,$(VENV)/sdks/%/installed,$(wildcard requirements-sdks/*.txt))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
 
-.PHONY: install install-dev run migrate test check bench clients docs lock
+.PHONY: install install-dev run migrate test check bench soak clients docs lock
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -35,6 +35,9 @@ check: install-dev ## formatting, lint, types, house rules
 
 bench: install-dev ## speed, as ratios to a bare relay; figures into bench/results/
 	@exec $(BIN)/python -m bench.run $(BENCH)
+
+soak: install-dev ## 20 minutes of combos over targets that go down and come up; figures into bench/results/
+	@exec $(BIN)/python -m bench.soak $(SOAK)
 
 clients: install-dev ## Claude Code and Codex, from npm, through a gateway of their own
 	@exec $(BIN)/python -m tests.clients.run $(CLIENTS)

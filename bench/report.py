@@ -61,6 +61,15 @@ def keep(outcomes: Sequence[Outcome], rounds: Mapping[str, Sequence[Round]], loa
     return path
 
 
+def keep_soak(told: Mapping[str, Any], folder: Path = RESULTS) -> Path:
+    """Write `soak-<date>-<commit>.json`."""
+    about = machine()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"soak-{about['date'][:10]}-{about['commit']}.json"
+    path.write_text(json.dumps({**about, **told}, indent=1) + "\n")
+    return path
+
+
 def machine() -> dict[str, Any]:
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
