@@ -44,7 +44,7 @@ def size_of(ask: Ask) -> Size:
     names = NAMES.get(ask.format)
     limits = ask.document if names is None or not names.within else ask.document.get(names.within)
     asked = [limits.get(name) for name in names.limits] if names is not None and isinstance(limits, dict) else []
-    output = next((limit for limit in asked if type(limit) is int), USUAL_OUTPUT)
+    output = next((limit for limit in asked if type(limit) is int and limit > 0), USUAL_OUTPUT)  # -1 is "no limit" for some
     return Size(estimate_tokens(ask.document), output)
 
 

@@ -465,3 +465,11 @@ def test_a_file_that_can_not_be_opened(tmp_path: Path) -> None:
     (tmp_path / "data" / "gone.toml").symlink_to(tmp_path / "nowhere")
     with pytest.raises(BadCatalog, match=r"data/gone.toml: No such file"):
         load(tmp_path)
+
+
+def test_limits_are_per_model_only_where_the_provider_says_so() -> None:
+    """A 429 of the others stops the whole connection."""
+    shipped = SHIPPED
+    said = {provider.id for provider in shipped.all() if provider.limits_per_model}
+    assert {"anthropic", "openai", "gemini", "gemini-openai", "groq", "xai", "bedrock", "azure-openai", "cerebras"} <= said
+    assert said.isdisjoint({"agentrouter", "mistral", "openrouter", "deepseek", "ollama"})
