@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from omniroute.models.combos import ComboRow
 from omniroute.routing.combos import combo_route
 from omniroute.routing.configuration import Combo, ComboConfig, ComboStep, Configuration
-from omniroute.routing.listed import usable_models
+from omniroute.routing.lint import lint
+from omniroute.routing.resolve import Resolution
 from omniroute.state.rows import combo_value
 
 
@@ -50,11 +51,10 @@ class ComboView:
 
 def combo_views(rows: Iterable[ComboRow], configuration: Configuration) -> tuple[ComboView, ...]:
     """All of `rows`; `configuration` has the same combos."""
-    listed = {target.model for target in usable_models(configuration)}
-    return tuple(_view(row, combo_value(row), configuration, listed) for row in rows)
+    return tuple(_view(row, combo_value(row), configuration) for row in rows)
 
 
-def _view(row: ComboRow, combo: Combo, configuration: Configuration, listed: set[str]) -> ComboView:
+def _view(row: ComboRow, combo: Combo, configuration: Configuration) -> ComboView:
     all_on = replace(combo, steps=tuple(replace(step, enabled=True) for step in combo.steps))
     troubles = {branch.step_id: branch.trouble for branch in combo_route(all_on, configuration).branches}
     steps = tuple(_step(step, troubles.get(step.id, ""), configuration) for step in combo.steps)
@@ -67,7 +67,7 @@ def _view(row: ComboRow, combo: Combo, configuration: Configuration, listed: set
         tags=combo.tags,
         enabled=combo.enabled,
         sort_order=combo.sort_order,
-        warnings=tuple(_warnings(combo, steps, configuration, listed)),
+        warnings=lint(Resolution(combo_route(combo, configuration), f"combo {combo.name}"), configuration),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
@@ -91,17 +91,3 @@ def _step(step: ComboStep, trouble: str, configuration: Configuration) -> StepVi
         enabled=step.enabled,
         trouble=trouble,
     )
-
-
-def _warnings(combo: Combo, steps: tuple[StepView, ...], configuration: Configuration, listed: set[str]) -> Iterable[str]:
-    if combo.name in listed:
-        yield f"{combo.name} is also the name of a model: whoever asks for it by that name alone gets this combo."
-    if any(alias.pattern == combo.name for alias in configuration.aliases):
-        yield f"There is an alias {combo.name}, too, which is not looked at any more: combos come first."
-    on = [step for step in steps if step.enabled]
-    if not on:
-        yield "It has no step that is switched on, so it can answer nothing."
-    elif all(step.trouble for step in on):
-        yield "None of its steps can be asked now."
-    elif combo.strategy == "weighted" and not any(step.weight for step in on):
-        yield "All weights are 0, so none is drawn before the others."
