@@ -63,6 +63,8 @@ def none_available(left: tuple[LeftOut, ...], entry: Entry, plan: Plan, now: flo
     listed = "; ".join(dict.fromkeys(f"{each.named}: {_why(each)}" for each in left[:SHOWN]))
     if kinds == {"not_there"}:
         status, kind, remedy = 404, "no_connection", "Dashboard -> Combos: open this combo; it says what each step lacks."
+    elif kinds == {"does_not_fit"}:
+        status, kind, remedy = 400, "context_too_long", RULES["context_too_long"].remedy
     elif kinds <= LIMITED:
         status, kind, remedy = 429, kinds.pop() if len(kinds) == 1 else "rate_limited", "Wait and repeat."
     else:

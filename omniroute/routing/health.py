@@ -188,7 +188,8 @@ def _marked(previous: Mark | None, failure: Failure, now: float) -> Mark | None:
     rule = failure.rule
     if not rule.first:
         return previous
-    if previous is not None and now - previous.since < SAME_FAILURE:
+    told = failure.retry_after is not None and previous is not None and not previous.stated  # better than our guess
+    if previous is not None and now - previous.since < SAME_FAILURE and not told:
         return previous
     if failure.retry_after is not None:
         until = now + min(failure.retry_after, rule.limit)

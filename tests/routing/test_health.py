@@ -139,6 +139,13 @@ def test_the_reset_of_a_quota_is_believed_for_six_hours() -> None:
     assert mark(told(FINE, failure(402, retry_after="999999"), NOW)).until == NOW + 6 * 3600
 
 
+def test_what_is_stated_counts_also_right_after_a_guess() -> None:
+    guessed = told(FINE, failure(429), NOW)
+    stated = told(guessed, failure(429, retry_after="30"), NOW + 0.1)
+    assert (mark(stated).stated, mark(stated).until) == (True, NOW + 30.1)
+    assert told(stated, failure(429), NOW + 5) == stated, "a guess does not shorten it"
+
+
 def test_failures_at_the_same_moment_count_once() -> None:
     first = told(FINE, failure(429), NOW)
     for moment in (0.0, 0.4, 0.99):
