@@ -29,6 +29,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, cast
 
 from bench.shapes import APIS, STREAMED, WHOLE
@@ -164,7 +165,7 @@ def from_claude_code(head: bytes) -> bool:
 
 def plain(status: int, document: Any) -> bytes:
     body = json.dumps(document, separators=(",", ":")).encode()
-    reason = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found"}[status]
+    reason = HTTPStatus(status).phrase
     return f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
