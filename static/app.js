@@ -142,6 +142,26 @@
     }
   }
 
+  // Countdowns: data-left holds the seconds that were left when the part was made, data-lead what stands before them.
+  // Counted from here, so that a clock that is wrong on one side does not matter.
+  function startCountdown(element) {
+    element.ends = performance.now() + Number(element.dataset.left) * 1000;
+    showLeft(element);
+  }
+
+  function showLeft(element) {
+    const seconds = Math.max(0, Math.ceil((element.ends - performance.now()) / 1000));
+    const text = (element.dataset.lead || "") + spanOf(seconds);
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  function spanOf(seconds) {
+    if (seconds >= 3600) return Math.floor(seconds / 3600) + " h " + Math.floor((seconds % 3600) / 60) + " min";
+    return seconds >= 60 ? Math.floor(seconds / 60) + " min " + (seconds % 60) + " s" : seconds + " s";
+  }
+
+  setInterval(() => document.querySelectorAll("[data-left]").forEach(showLeft), 1000);
+
   // The navigation on a narrow screen: a drawer that Escape and a press outside close.
   const drawer = document.getElementById("sidebar");
 
@@ -155,7 +175,7 @@
   }
 
   document.addEventListener("click", (event) => {
-    const pressed = event.target.closest("[data-theme-set],[data-copy],[data-copy-from],[data-drawer],[data-dismiss],[data-close],[data-add-row]");
+    const pressed = event.target.closest("[data-theme-set],[data-copy],[data-copy-from],[data-drawer],[data-dismiss],[data-close],[data-add-row],[data-row-move],[data-row-remove],[data-row-add]");
     if (!pressed) {
       if (drawer && drawer.classList.contains("open") && !drawer.contains(event.target)) setDrawer(false);
       return;
@@ -166,6 +186,7 @@
     else if (pressed.dataset.dismiss !== undefined) pressed.closest(".note").remove();
     else if (pressed.dataset.close !== undefined && pressed.closest("dialog")) pressed.closest("dialog").close();
     else if (pressed.dataset.addRow) return addRow(pressed.dataset.addRow);
+    else if (changeRows(pressed)) return event.preventDefault();
     else return;
     if (pressed.tagName === "A") event.preventDefault();
   });
@@ -195,6 +216,136 @@
     rows.append(copy);
     copy.querySelector("input").focus();
   }
+
+  // Rows that are moved, added and removed on the page; without scripts the same buttons submit the form for it.
+  // [data-rows] holds them and says what one is called, [data-row] is one, [data-row-name] the field that names it,
+  // [data-number] where its number stands. What is moved is the neighbour, so the row keeps the focus and the pointer.
+  function changeRows(pressed) {
+    if (pressed.dataset.rowMove) return moveRow(pressed.closest("[data-row]"), pressed.dataset.rowMove === "up" ? -1 : 1);
+    if (pressed.dataset.rowRemove) return removeRow(pressed.closest("[data-row]"));
+    return pressed.dataset.rowAdd !== undefined && newRow(pressed.dataset, pressed.dataset.value);
+  }
+
+  function moveRow(row, step, quiet) {
+    const list = row.parentElement;
+    const other = step < 0 ? row.previousElementSibling : row.nextElementSibling;
+    if (other) list.insertBefore(other, step < 0 ? row.nextElementSibling : row);
+    numberRows(list);
+    if (!quiet) announceRow(row, other ? "is now" : "stays");
+    return true;
+  }
+
+  function removeRow(row) {
+    const list = row.parentElement;
+    const next = row.nextElementSibling || row.previousElementSibling;
+    const name = nameOf(row);
+    row.remove();
+    numberRows(list);
+    announce(name + " removed");
+    const focus = next ? next.querySelector("[data-row-remove]") : document.querySelector("[data-enter-adds]");
+    if (focus) focus.focus();
+    return true;
+  }
+
+  let madeRows = 0;
+
+  function newRow(given, value) {
+    const list = document.getElementById(given.rowAdd || given.enterAdds);
+    const made = document.getElementById(given.template).content.firstElementChild.cloneNode(true);
+    const number = "-" + (1000 + madeRows++) + "-"; // the server counts them in the order in which they stand
+    for (const part of made.querySelectorAll("[id],[name],[for]")) {
+      for (const name of ["id", "name", "for", "aria-describedby"]) {
+        if (part.hasAttribute(name)) part.setAttribute(name, part.getAttribute(name).replace("-new-", number));
+      }
+    }
+    made.querySelector("[data-row-name]").value = value;
+    list.append(made);
+    numberRows(list);
+    wake(made);
+    announceRow(made, "is added as");
+    return true;
+  }
+
+  function numberRows(list) {
+    [...list.children].forEach((row, index) => {
+      for (const place of row.querySelectorAll("[data-number]")) place.textContent = index + 1;
+    });
+  }
+
+  function nameOf(row) {
+    const field = row.querySelector("[data-row-name]");
+    return (field && field.value) || "Row";
+  }
+
+  function announceRow(row, says) {
+    const rows = [...row.parentElement.children];
+    announce([nameOf(row), says, row.parentElement.dataset.rows, rows.indexOf(row) + 1, "of", rows.length].join(" "));
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const row = event.target.closest("[data-row]");
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (row && step && event.altKey) {
+      event.preventDefault();
+      moveRow(row, step);
+    }
+    const given = event.target.dataset && event.target.dataset.enterAdds !== undefined && event.key === "Enter" && event.target;
+    if (given) {
+      event.preventDefault(); // it would send the form
+      const text = given.value.trim();
+      const listed = [...document.querySelectorAll("#" + given.dataset.choices + " [data-value]")].map((each) => each.dataset.value);
+      const meant = listed.includes(text) || /^[^\s/]+\/\S+$/.test(text) ? text : listed.find((each) => each.toLowerCase().includes(text.toLowerCase()));
+      if (text && meant) newRow(given.dataset, meant);
+    }
+  });
+
+  document.addEventListener("pointerdown", (event) => {
+    const handle = event.target.closest("[data-drag]");
+    if (!handle || event.button) return;
+    event.preventDefault();
+    const row = handle.closest("[data-row]");
+    row.classList.add("dragged");
+    const move = (moved) => {
+      const before = row.previousElementSibling;
+      const after = row.nextElementSibling;
+      if (before && moved.clientY < middleOf(before)) moveRow(row, -1, true);
+      else if (after && moved.clientY > middleOf(after)) moveRow(row, 1, true);
+    };
+    const end = () => {
+      for (const name of ["pointerup", "pointercancel"]) document.removeEventListener(name, end);
+      document.removeEventListener("pointermove", move);
+      row.classList.remove("dragged");
+      announceRow(row, "is now");
+    };
+    document.addEventListener("pointermove", move);
+    for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, end);
+  });
+
+  function middleOf(row) {
+    const box = row.getBoundingClientRect();
+    return box.top + box.height / 2;
+  }
+
+  // A choice whose help follows it: data-tells is the id of the place, data-help of each option the text.
+  // And one that is narrowed to what fits the name beside it: groups of data-fits-prefix by what stands before its slash.
+  function narrow(select) {
+    const field = select.closest("[data-row]").querySelector("[data-row-name]");
+    const prefix = field.value.trim().toLowerCase().split("/")[0];
+    const groups = [...select.querySelectorAll("optgroup")];
+    const known = groups.some((group) => group.dataset.prefixes.split(" ").includes(prefix));
+    for (const group of groups) {
+      const fits = group.dataset.prefixes.split(" ").includes(prefix);
+      group.hidden = group.disabled = known ? !fits : prefix === "combo";
+    }
+    const chosen = select.selectedOptions[0];
+    if (chosen && chosen.parentElement.disabled) select.value = "";
+  }
+
+  document.addEventListener("input", (event) => {
+    if (event.target.matches("[data-row-name]")) event.target.closest("[data-row]").querySelectorAll("[data-fits-prefix]").forEach(narrow);
+    const place = event.target.dataset && event.target.dataset.tells && document.getElementById(event.target.dataset.tells);
+    if (place) place.textContent = event.target.selectedOptions[0].dataset.help || "";
+  });
 
   // A form that was sent shows that it is under way and can't be sent twice.
   document.addEventListener("submit", (event) => {
@@ -239,6 +390,7 @@
     const template = document.getElementById("toast");
     const place = document.getElementById("toasts");
     if (!template || !place) return;
+    if ([...place.querySelectorAll("[data-text]")].some((told) => told.textContent === text)) return; // a part that renews itself asks again and again
     const made = template.content.firstElementChild.cloneNode(true);
     made.querySelector("[data-text]").textContent = text;
     place.append(made);
@@ -263,6 +415,8 @@
     part.querySelectorAll("[data-tabs]").forEach(makeTabs);
     if (part.matches && part.matches("[data-tabs]")) makeTabs(part);
     part.querySelectorAll("time[data-time]").forEach(showTime);
+    part.querySelectorAll("[data-left]").forEach(startCountdown);
+    part.querySelectorAll("[data-fits-prefix]").forEach(narrow);
   }
 
   document.addEventListener("DOMContentLoaded", () => {

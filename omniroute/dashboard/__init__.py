@@ -5,9 +5,13 @@ from __future__ import annotations
 from flask import Blueprint
 
 from omniroute.dashboard import (
+    aliases,
     assets,
     catalogue,
+    combo,
+    combos,
     connections,
+    health,
     home,
     keys,
     login,
@@ -16,6 +20,7 @@ from omniroute.dashboard import (
     nodes,
     provider,
     providers,
+    resolve,
     settings,
     setup,
 )
@@ -26,7 +31,26 @@ from omniroute.services import Services
 
 __all__ = ["blueprint", "page_problem"]
 
-PAGES = (assets, setup, login, home, providers, catalogue, nodes, connections, provider, models, keys, logs, settings)
+PAGES = (
+    assets,
+    setup,
+    login,
+    home,
+    providers,
+    catalogue,
+    nodes,
+    connections,
+    provider,
+    models,
+    combos,
+    combo,
+    aliases,
+    keys,
+    logs,
+    health,
+    resolve,
+    settings,
+)
 
 
 def blueprint(services: Services) -> Blueprint:

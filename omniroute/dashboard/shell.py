@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,10 +35,19 @@ NAVIGATION: tuple[tuple[str, tuple[Item, ...]], ...] = (
         "Gateway",
         (
             Item("providers", "Providers", "server-2", "dashboard.providers"),
+            Item("combos", "Combos", "route", "dashboard.combos"),
+            Item("aliases", "Aliases", "arrows-exchange", "dashboard.aliases"),
             Item("keys", "Keys", "key", "dashboard.keys"),
         ),
     ),
-    ("Watch", (Item("logs", "Logs", "list-details", "dashboard.logs"),)),
+    (
+        "Watch",
+        (
+            Item("logs", "Logs", "list-details", "dashboard.logs"),
+            Item("health", "Health", "activity", "dashboard.health"),
+            Item("resolve", "Dry run", "player-play", "dashboard.resolve"),
+        ),
+    ),
     ("System", (Item("settings", "Settings", "settings", "dashboard.settings"),)),
 )
 
@@ -186,6 +196,18 @@ def price(usd: Decimal | None) -> str:
     return f"${usd:.4f}".rstrip("0").rstrip(".") if usd else "free"
 
 
+def usd(amount: float | None) -> str:
+    """What one request costs: small sums keep two figures that mean something. "–" when it is not known."""
+    if amount is None:
+        return "–"
+    if amount == 0:
+        return "free"
+    if amount < 0.000_001:
+        return "< $0.000001"
+    places = 2 if amount >= 0.1 else 1 - math.floor(math.log10(amount))
+    return f"${amount:.{places}f}"
+
+
 def initials(name: str) -> str:
     """Two letters for the mark beside a provider's name."""
     words = [word for word in name.replace("-", " ").split() if word[:1].isalnum()]
@@ -199,5 +221,6 @@ WORDS: dict[str, Callable[..., str]] = {
     "window": window,
     "took": took,
     "price": price,
+    "usd": usd,
     "initials": initials,
 }
