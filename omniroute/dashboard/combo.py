@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from omniroute.combos.operations import ComboView
 from omniroute.dashboard.choices import find, through
-from omniroute.dashboard.combo_form import DEFAULTS, ComboForm, StepForm, rearranged, saved
+from omniroute.dashboard.combo_form import DEFAULTS, NESTED, ComboForm, StepForm, rearranged, saved
 from omniroute.dashboard.forms import refuse
 from omniroute.dashboard.resolve import shown
 from omniroute.dashboard.routes import Route
@@ -92,10 +92,15 @@ def test(services: Services, combo_id: str) -> ResponseReturnValue:
 
 def test_step(services: Services, combo_id: str, step_id: str) -> ResponseReturnValue:
     verdict = services.combo_probe.step(combo_id, step_id, by=actor())
-    if wants_part():
-        return part("parts/step_verdict.html", verdict=verdict)
     row = services.combos.get(combo_id)
+    if wants_part():
+        return part("parts/step_verdict.html", verdict=verdict, vias=vias(row))
     return form_page(services, ComboForm(data=saved(row)), row, verdicts=(verdict,))
+
+
+def vias(row: ComboView) -> dict[str, str]:
+    """By step, the combo that stands between it and the targets that are asked for it."""
+    return {step.id: f"{NESTED}{step.combo}" for step in row.steps if step.combo}
 
 
 def form_page(
@@ -120,6 +125,7 @@ def form_page(
         through=through(configuration),
         found=find(configuration, wanted, row.name if row else ""),
         verdicts=verdicts,
+        vias=vias(row) if row else {},
         status=status,
         **(outlook(services, row) if row else {}),
     )

@@ -46,14 +46,14 @@ def _limit(name: str) -> IntegerField:
 class ComboForm(Form):
     name = StringField("Name", [InputRequired("Give it a name."), Length(max=100)], filters=[stripped])
     strategy = SelectField("Strategy", default="priority")
-    enabled = BooleanField("On", default=True)
+    enabled = BooleanField("Switched on", default=True)
     steps = FieldList(FormField(StepForm))
     max_attempts = _limit("max_attempts")
     deadline_ms = _limit("deadline_ms")
     retry_same = _limit("retry_same")
     retry_delay_ms = _limit("retry_delay_ms")
     wait_for_cooldown_ms = _limit("wait_for_cooldown_ms")
-    tags = StringField("Tags", [Optional(), Length(max=500)], filters=[stripped])
+    tags = StringField("Tags of the combo", [Optional(), Length(max=500)], filters=[stripped])
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
