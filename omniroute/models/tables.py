@@ -10,6 +10,7 @@ from omniroute.models.db import Base
 from omniroute.models.keys import KeyRow
 from omniroute.models.logs import LogRow
 from omniroute.models.responses import ResponseRow
+from omniroute.models.shared import ConditionRow, CounterRow, HoldRow, ReportRow, ReservationRow, TurnRow
 from omniroute.models.upstreams import ConnectionRow, ModelRow, NodeRow
 
 TABLES = (
@@ -27,5 +28,11 @@ TABLES = (
     AuditRow,
     SettingRow,
     ConfigVersionRow,
+    ConditionRow,
+    TurnRow,
+    HoldRow,
+    CounterRow,
+    ReservationRow,
+    ReportRow,
 )
 METADATA = Base.metadata

@@ -31,10 +31,18 @@ class SharedState(Protocol):
     def forget_health(self, places: Iterable[Place] | None = None) -> None:
         """Forget these places, or everything."""
 
+    def health_mark(self) -> tuple[str, int]:
+        """(life, number): the number moves on with every change of anything's health; another life means that the store has
+        lost what it held.
+        """
+
     # Turns --------------------------------------------------------------------------------------
 
     def turn(self, name: str) -> int:
         """The next number of this name: 0, 1, 2 ..., each given out once."""
+
+    def next_turn(self, name: str) -> int:
+        """The number that `turn` would give out now."""
 
     # Holds: at most so many at once, each with a lease ------------------------------------------
 
@@ -42,7 +50,7 @@ class SharedState(Protocol):
         """Take one of `most` places under this name; the hold's id, or None while all are taken. It ends by itself at `until`."""
 
     def prolong(self, holds: Iterable[str], until: float) -> None:
-        """Move the end of leases on."""
+        """Move the end of leases on, by less than a day. One that has lapsed stays gone once another has taken its place."""
 
     def let_go(self, holds: Iterable[str]) -> None:
         """Give these back. Those that are gone already are passed over."""
@@ -78,10 +86,15 @@ class SharedState(Protocol):
     def reports(self, now: float) -> dict[str, dict[str, Any]]:
         """The reports of all workers, this one's included, that have not lapsed."""
 
+    def forget_report(self, worker: str) -> None:
+        """This worker has nothing to say any more."""
+
     # Housekeeping -------------------------------------------------------------------------------
 
     def sweep(self, now: float) -> None:
-        """Delete what has lapsed. Any worker may, at any time."""
+        """Delete what has lapsed, and conditions that nobody asks for any more (state/conditions.py). Any worker may, at any
+        time. A reservation that has lapsed can be settled until then.
+        """
 
     def close(self) -> None:
         """Close connections. The next use opens new ones."""
