@@ -180,15 +180,18 @@ class _StaleSocket(ConnectionResetError):
 
 
 class _Guarded(HTTPConnection):
-    """Connects only to addresses that the guard admits, and remembers whether it was used before."""
+    """Connects only to addresses that the guard admits, and remembers whether its socket has brought an answer before.
 
-    requests_sent = 0
+    urllib3 connects the same object anew when it finds that the peer has closed the socket in the meantime.
+    """
+
+    has_answered = False
 
     def _new_conn(self) -> socket.socket:
+        self.has_answered = False
         return _connect(self, _guard.get())
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        self.requests_sent += 1
         try:
             super().request(*args, **kwargs)
         except (BrokenPipeError, ConnectionResetError) as exc:
@@ -201,10 +204,11 @@ class _Guarded(HTTPConnection):
         except (http.client.RemoteDisconnected, ConnectionResetError) as exc:
             raise self._stale(exc) from exc
         response._original_response.upstream_socket = sock  # type: ignore[union-attr]
+        self.has_answered = True
         return response
 
     def _stale(self, exc: Exception) -> Exception:
-        return _StaleSocket(str(exc)) if self.requests_sent > 1 else exc
+        return _StaleSocket(str(exc)) if self.has_answered else exc
 
 
 class _GuardedTLS(_Guarded, HTTPSConnection):

@@ -173,5 +173,5 @@ def _left(candidate: Candidate, why: str, kind: str, until: float | None = None)
 
 
 def _bigger(target: Target, than: Target) -> bool:
-    """Whether its window may hold what the other's did not; one that is not known may."""
-    return target.window is None or than.window is None or target.window > than.window
+    """Whether its window may hold what the other's did not; one that is not known may, unless it is the same one."""
+    return target != than and (target.window is None or than.window is None or target.window > than.window)

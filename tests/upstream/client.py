@@ -101,6 +101,10 @@ class Upstream:
         """As if just started: nothing queued, nothing recorded; whoever waits for an answer is cut off."""
         self._control("reset", {})
 
+    def hang_up(self) -> None:
+        """Close the connections that are kept open between requests, so that the next request comes on a new one."""
+        self._control("hang-up", {})
+
     # What it was asked
 
     def requests(self, path: str | None = None, *, key: str | None = None, model: str | None = None) -> list[Seen]:

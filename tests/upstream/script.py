@@ -64,6 +64,7 @@ class Script:
     comments: bool = False  # a comment before each event
     nulls: bool = False  # `data: null` before each event, as AgentRouter sends
     malformed_after: int | None = None  # after N events one whose data is broken JSON
+    broken_after: int | None = None  # after N events the transfer coding breaks: a chunk whose size is no number
     last_blank: bool = True  # False: the last event has no blank line after it
     pings: str = "one"  # none, one, many (Messages)
     event_lines: bool = True  # False: Messages without `event:` lines
@@ -127,6 +128,7 @@ NAMES: dict[str, Script] = {
     "413": error(413, "request_too_large", "Request exceeds the maximum size"),
     "422": error(422, "invalid_request_error", "Unprocessable"),
     "429": error(429, "rate_limit_error", "Too many requests", "rate_limit_exceeded", retry_after="2"),
+    "429-long": error(429, "rate_limit_error", "Too many requests", "rate_limit_exceeded", retry_after="999999"),
     "429-bare": error(429, "rate_limit_error", "Too many requests", "rate_limit_exceeded"),
     "500": error(500, "api_error", "Internal server error"),
     "502": error(502, "api_error", "Bad gateway"),
@@ -141,10 +143,12 @@ NAMES: dict[str, Script] = {
     "error-first": Script(error_after=0, type="overloaded_error", message="Overloaded"),
     "error-later": Script(pieces=12, error_after=6, type="overloaded_error", message="Overloaded"),
     "cut-first": Script(cut_after=0),
+    "cut-early": Script(cut_after=1),  # one event that is no content, save in Gemini's format
     "cut": Script(cut_after=5),
     "reset": Script(fault="reset"),
     "hang": Script(fault="hang"),
     "silence": Script(fault="silence"),
+    "stall-early": Script(stall_after=1),
     "stall": Script(stall_after=5),
     "slow": Script(gap=0.05, pieces=20, text="slow " * 20),
     "gzip": Script(gzip=True),
@@ -154,6 +158,8 @@ NAMES: dict[str, Script] = {
     "comments": Script(comments=True),
     "nulls": Script(nulls=True),
     "malformed": Script(malformed_after=4),
+    "bad-chunk-first": Script(broken_after=0),
+    "bad-chunk": Script(broken_after=5),
     "no-last-blank": Script(last_blank=False),
     "pings": Script(pings="many"),
     "no-event-lines": Script(event_lines=False),

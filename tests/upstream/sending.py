@@ -75,6 +75,8 @@ async def send_stream(connection: Connection, record: Record, events: Iterable[E
             return connection.transport.close()
         if number == script.stall_after:
             await connection.rest(None)
+        if number == script.broken_after:
+            return await break_coding(connection, record)
         if number == script.malformed_after:
             await out.event((event[0], None), '{"type": "content_bl')
         last = number == len(events) - 1
@@ -84,6 +86,13 @@ async def send_stream(connection: Connection, record: Record, events: Iterable[E
             await connection.rest(script.gap)
     await out.close()
     record.end("complete")
+
+
+async def break_coding(connection: Connection, record: Record) -> None:
+    """Where a chunk should begin stands something else; then the connection ends."""
+    await connection.send(b"no size\r\nno chunk\r\n")
+    record.end("cut")
+    connection.transport.close()
 
 
 @dataclass(slots=True)

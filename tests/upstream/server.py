@@ -11,7 +11,7 @@ Without any of them it is a short text.
     POST .../responses
     POST .../models/{id}:generateContent, :streamGenerateContent, :countTokens
     POST .../responses; GET, DELETE .../responses/{id}; GET .../responses/{id}/input_items
-    /__control/health, requests, rules, settings, reset      for tests/upstream/client.py
+    /__control/health, requests, rules, settings, reset, hang-up      for tests/upstream/client.py
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.upstream import beside, chat, completions, gemini, messages, response
 from tests.upstream.answer import compose
 from tests.upstream.connection import Connection, PeerLeft, Request
 from tests.upstream.script import Script, marked, named_by_model
-from tests.upstream.sending import Event, Record, send_document, send_stream
+from tests.upstream.sending import Event, Record, break_coding, send_document, send_stream
 
 # A new format is a module with the same names and a line here: name, path, SSE, read, whole, events, error, error_event.
 FORMATS: dict[str, ModuleType] = {each.path: each for each in (chat, completions, messages, responses, gemini)}
@@ -64,9 +64,17 @@ class Upstream:
     records: list[Record] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     held: set[Connection] = field(default_factory=set)  # busy with a request
+    lines: set[Connection] = field(default_factory=set)  # all, also those that only might bring another request
     kept: responses.Kept = field(default_factory=dict)
 
     async def serve(self, connection: Connection) -> None:
+        self.lines.add(connection)
+        try:
+            await self.serve_all(connection)
+        finally:
+            self.lines.discard(connection)
+
+    async def serve_all(self, connection: Connection) -> None:
         while True:
             request = await connection.read_request()
             if request.path.startswith("/__control/"):
@@ -167,6 +175,11 @@ class Upstream:
             record.end("cut")
             await connection.send(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"id":')
             return connection.transport.close()
+        if script.broken_after is not None:
+            await connection.send(
+                b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n{"id":\r\n'
+            )
+            return await break_coding(connection, record)
         if script.stall_after is not None or script.fault == "silence":
             await connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n")
             await connection.rest(None)
@@ -200,6 +213,9 @@ class Upstream:
                 self.settings = given
             elif verb == "reset":
                 self.reset()
+            elif verb == "hang-up":
+                for each in self.lines - self.held - {connection}:
+                    each.transport.close()
             elif verb != "health":
                 raise ValueError(f"no control verb {verb!r}")
         except ValueError as exc:

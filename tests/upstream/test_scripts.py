@@ -5,13 +5,17 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import socket
+import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.upstream.client import Upstream
+from tests.upstream.client import Upstream, until
 from tests.upstream.raw import Answer, Client, post
 from tests.upstream.script import NAMES, SIGNATURE, TEXT, THOUGHT, UNICODE, Script, marked
+from tests.upstream.untrusted import UntrustedTls
 
 CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
 BOTH = pytest.mark.parametrize("path", [CHAT, MESSAGES])
@@ -254,6 +258,42 @@ def test_it_notes_when_the_peer_leaves(upstream: Upstream, path: str, name: str,
     left = upstream.closed(waiting.id)
     assert left.ended is not None
     assert left.ended > left.began
+
+
+def test_the_transfer_coding_breaks_where_the_script_says(upstream: Upstream) -> None:
+    for stream, script, events in ((True, "bad-chunk", 5), (True, "bad-chunk-first", 0), (False, "bad-chunk", 0)):
+        upstream.queue(script)
+        with Client(upstream.url) as client:
+            client.post(CHAT, {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": stream})
+            assert client.read_until(b"no chunk").endswith(b"\r\nno size\r\nno chunk\r\n")
+            with pytest.raises(ConnectionError):
+                client.receive()
+        assert (upstream.last().how, upstream.last().events) == ("cut", events)
+
+
+def test_it_hangs_up_on_those_that_it_does_not_serve(upstream: Upstream) -> None:
+    upstream.queue({"delay": 0.2})
+    with Client(upstream.url) as idle, Client(upstream.url) as busy:
+        assert idle.get("/v1/models").read().status == 200
+        busy.get("/v1/models")
+        upstream.wait_for(2)
+        upstream.hang_up()
+        with pytest.raises(ConnectionError):
+            idle.receive()
+        assert busy.read().status == 200
+
+
+def test_nobody_trusts_the_untrusted(tmp_path: Path) -> None:
+    with UntrustedTls(tmp_path) as server:
+        place = server.url.removeprefix("https://").split(":")[0], int(server.url.rpartition(":")[2])
+        with socket.create_connection(place, 5) as line, pytest.raises(ssl.SSLCertVerificationError):
+            ssl.create_default_context().wrap_socket(line, server_hostname=place[0])
+        assert (server.tried, server.admitted) == (1, 0)
+        trusting = ssl.create_default_context()
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+        with socket.create_connection(place, 5) as line, trusting.wrap_socket(line) as inner:
+            inner.sendall(b"G")
+            until(lambda: server.admitted, 5, lambda: "the one who trusts anybody")
 
 
 def test_a_peer_that_stays_is_not_said_to_have_left(upstream: Upstream) -> None:

@@ -1,0 +1,169 @@
+"""Every fault, every client and format, streamed or not: the next target answers, or the right error, and who was asked how often."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.gateway import Gateway
+from tests.relay.chaos.conftest import CHAT, FIRST, MODEL, PASSAGES, SECOND, Passage, asked, classes, logged
+from tests.upstream.client import Upstream
+from tests.upstream.script import TEXT
+from tests.upstream.untrusted import UntrustedTls
+
+# Script -> the client's status when that is all there is, the class.
+FAULTS: dict[str, tuple[int, str]] = {
+    "400": (400, "bad_request"),
+    "401": (502, "upstream_auth_error"),
+    "402": (429, "quota_exhausted"),
+    "403": (403, "client_error"),
+    "404": (404, "model_not_found"),
+    "408": (408, "server_error"),
+    "413": (413, "bad_request"),
+    "429": (429, "rate_limited"),
+    "429-bare": (429, "rate_limited"),
+    "429-long": (429, "rate_limited"),
+    "500": (500, "server_error"),
+    "502": (502, "server_error"),
+    "503": (503, "overloaded"),
+    "529": (529, "overloaded"),
+    "context": (400, "context_too_long"),
+    "html": (502, "upstream_not_json"),
+    "html-500": (500, "server_error"),
+    "empty": (502, "upstream_empty"),
+    "not-json": (502, "upstream_not_json"),
+    "redirect": (502, "upstream_redirect"),
+    "reset": (502, "network_error"),
+    "bad-chunk-first": (502, "stream_cut"),
+    "cut-first": (502, "stream_cut"),
+}
+STREAM_FAULTS: dict[str, tuple[int, str]] = {"error-first": (529, "overloaded"), "cut-early": (502, "stream_cut")}
+SILENCES: dict[str, tuple[int, str]] = {"hang": (504, "network_error"), "silence": (504, "stream_stalled")}
+STREAM_SILENCES: dict[str, tuple[int, str]] = {"stall-early": (504, "stream_stalled")}
+ALL_FAULTS = {**FAULTS, **STREAM_FAULTS, **SILENCES, **STREAM_SILENCES}
+# What goes wrong after part of the answer is out.
+LATER: dict[str, str] = {"cut": "stream_cut", "bad-chunk": "stream_cut", "stall": "stream_stalled", "error-later": "overloaded"}
+ODD = ["gzip", "close", "crlf", "bom", "comments", "nulls", "malformed", "no-last-blank", "bytewise"]
+ELSEWHERE_ONLY = {"400", "403", "413", "reset", "redirect", "hang"}  # another connection of the same node is not asked
+
+
+CASES = [(False, fault) for fault in FAULTS] + [(True, fault) for fault in FAULTS | STREAM_FAULTS]
+SILENT = [(False, fault) for fault in SILENCES] + [(True, fault) for fault in SILENCES | STREAM_SILENCES]
+NATIVE = [PASSAGES[name] for name in ("chat", "messages", "responses")]
+
+
+def named(cases: list[tuple[bool, str]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(
+        ("streamed", "fault"), cases, ids=[f"{'streamed' if streamed else 'whole'} {fault}" for streamed, fault in cases]
+    )
+
+
+natives = pytest.mark.parametrize("passage", NATIVE, ids=[each.format for each in NATIVE])
+
+
+@named(CASES + SILENT)
+def test_the_next_target_answers(here: Gateway, upstream: Upstream, passage: Passage, streamed: bool, fault: str) -> None:
+    _, kind = ALL_FAULTS[fault]
+    upstream.hang_up()
+    upstream.always(fault, key=FIRST, model=MODEL)
+    answer = passage.ask(here, "pair", stream=streamed)
+    assert passage.answered(answer, streamed) == TEXT
+    assert [len(asked(upstream, key)) for key in (FIRST, SECOND)] == [1, 1]
+    assert answer.headers["x-omniroute-provider"] == f"second-{passage.format}"
+    assert answer.headers["x-omniroute-decision"].endswith("attempts=2")
+    if passage is CHAT:  # rows are written a moment later: of one client is enough
+        assert classes(here, answer) == [kind, "ok"]
+
+
+@natives
+@named(CASES + SILENT[:1])
+def test_when_that_is_everybodys_fault(here: Gateway, upstream: Upstream, passage: Passage, streamed: bool, fault: str) -> None:
+    status, kind = ALL_FAULTS[fault]
+    upstream.hang_up()
+    for key, name in ((FIRST, "first"), (SECOND, "second")):
+        upstream.always({"name": fault, **_said(fault, name)}, key=key, model=MODEL)
+    answer = passage.ask(here, "pair", stream=streamed)
+    assert (answer.status, answer.json["omniroute"]["class"]) == (status, kind), answer.body
+    assert [len(asked(upstream, key)) for key in (FIRST, SECOND)] == [1, 1]
+    attempts = answer.json["omniroute"]["attempts"]
+    assert [(each["target"], each["class"]) for each in attempts] == [
+        (f"{name}-{passage.format}/{MODEL}", kind) for name in ("first", "second")
+    ]
+    if status in (400, 413):  # the client can act on it: the first one's words, as they are
+        assert passage.way.error(answer.json)["message"].startswith("first says")
+    if passage is CHAT:
+        row = logged(here, answer)
+        assert (row["status"], row["class"]) == (status, kind)
+
+
+def _said(fault: str, name: str) -> dict[str, Any]:
+    return {"message": f"{name} says: prompt is too long"} if fault == "context" else {"message": f"{name} says no"}
+
+
+@pytest.mark.parametrize("combo", ["refused", "tls"])
+def test_who_cannot_be_reached_is_passed_over(
+    here: Gateway, upstream: Upstream, untrusted: UntrustedTls, passage: Passage, streamed: bool, combo: str
+) -> None:
+    before = untrusted.tried
+    answer = passage.ask(here, combo, stream=streamed)
+    assert passage.answered(answer, streamed) == TEXT
+    assert untrusted.tried - before == (combo == "tls") and not untrusted.admitted
+    assert len(asked(upstream)) == 1
+    assert classes(here, answer) == ["network_error", "ok"]
+
+
+@natives
+@named(CASES)
+def test_another_connection_of_the_node(here: Gateway, upstream: Upstream, passage: Passage, streamed: bool, fault: str) -> None:
+    status, kind = ALL_FAULTS[fault]
+    upstream.hang_up()
+    upstream.always(fault, key=FIRST, model=MODEL)
+    answer = passage.ask(here, "twin", stream=streamed)
+    if fault in ELSEWHERE_ONLY or fault == "context":
+        assert (answer.status, answer.json["omniroute"]["class"]) == (status, kind), answer.body
+        assert [len(asked(upstream, key)) for key in (FIRST, SECOND)] == [1, 0]
+        return
+    assert passage.answered(answer, streamed) == TEXT
+    assert [len(asked(upstream, key)) for key in (FIRST, SECOND)] == [1, 1]
+    assert answer.headers["x-omniroute-decision"].endswith("attempts=2")
+
+
+@pytest.mark.parametrize("fault", LATER)
+def test_after_content_it_ends_in_the_clients_error_event(
+    here: Gateway, upstream: Upstream, passage: Passage, fault: str
+) -> None:
+    upstream.always(fault, key=FIRST, model=MODEL)
+    answer = passage.ask(here, "pair", stream=True)
+    assert passage.failed(answer)["class"] == LATER[fault]
+    text = passage.way.text(answer, True)
+    assert text and TEXT.startswith(text), "what was said before must reach the client"
+    assert [len(asked(upstream, key)) for key in (FIRST, SECOND)] == [1, 0]
+    row = logged(here, answer)
+    assert (row["status"], row["class"]) == (200, LATER[fault])
+
+
+def test_a_kept_connection_that_dies_is_replaced_once_unseen(here: Gateway, upstream: Upstream, passage: Passage) -> None:
+    passage.ask(here, "pair")
+    upstream.queue("reset", key=FIRST)
+    answer = passage.ask(here, "pair")
+    assert passage.answered(answer, False) == TEXT and classes(here, answer) == ["ok"]
+    assert [each.how for each in asked(upstream, FIRST)] == ["complete", "reset", "complete"]
+
+
+@pytest.mark.parametrize("fault", ["cut", "bad-chunk", "stall"])
+def test_part_of_a_whole_answer_is_none(here: Gateway, upstream: Upstream, passage: Passage, fault: str) -> None:
+    upstream.always(fault, key=FIRST, model=MODEL)
+    answer = passage.ask(here, "pair")
+    assert passage.answered(answer, False) == TEXT
+    assert [len(asked(upstream, key)) for key in (FIRST, SECOND)] == [1, 1]
+    assert classes(here, answer) == [LATER[fault], "ok"]
+
+
+def test_what_is_odd_but_readable_is_an_answer(here: Gateway, upstream: Upstream, passage: Passage, streamed: bool) -> None:
+    for oddity in ODD if streamed else ("gzip", "close"):
+        upstream.reset()
+        upstream.always(oddity, key=FIRST, model=MODEL)
+        answer = passage.ask(here, "pair", stream=streamed)
+        assert passage.answered(answer, streamed) == TEXT, oddity
+        assert [len(asked(upstream, key)) for key in (FIRST, SECOND)] == [1, 0], oddity
