@@ -11,9 +11,12 @@ from omniroute.api.blueprint import OnceV1
 from omniroute.api.blueprint import blueprint as api_blueprint
 from omniroute.api.outgoing import problem_writer
 from omniroute.clock import Clock
+from omniroute.combos.aliases import Aliases
+from omniroute.combos.operations import Combos
 from omniroute.connections.models import ModelList
 from omniroute.connections.nodes import Nodes
 from omniroute.connections.operations import Connections
+from omniroute.connections.resilience import Resilience, as_resilience
 from omniroute.edge.install import install
 from omniroute.edge.sockets import ClientSockets
 from omniroute.http import Transport
@@ -22,6 +25,7 @@ from omniroute.logs import configure_logs
 from omniroute.models.db import Database
 from omniroute.preferences.operations import Preferences
 from omniroute.providers import catalog as catalogs
+from omniroute.relay.combo_probe import ComboProbe
 from omniroute.relay.consequences import Consequences
 from omniroute.relay.conversation import Conversation
 from omniroute.relay.explain import Explain
@@ -38,6 +42,8 @@ from omniroute.services import Services
 from omniroute.settings import Settings
 from omniroute.state.configuration import ConfigurationStore
 from omniroute.state.health import HealthBoard
+from omniroute.state.redis import RedisState
+from omniroute.state.sql import SqlState
 from omniroute.usage.log_queue import LogQueue
 from omniroute.usage.logs import LogReports
 
@@ -66,8 +72,10 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     configuration = ConfigurationStore(database, catalog, vault, settings, clock)
     connections = Connections(database, configuration, catalog, vault, settings, clock)
     transport = Transport(AddressGuard.from_settings(settings), settings.connect_seconds)
-    board = HealthBoard(clock)
+    shared = RedisState(settings.redis_url) if settings.redis_url else SqlState(database)
+    board = HealthBoard(clock, shared, resilience=lambda: as_resilience(configuration.current().settings))
     probe = Probe(catalog, transport, configuration, connections, connections.credential, board, clock)
+    combos = Combos(database, configuration, catalog, clock)
     keys = Keys(database, configuration, clock)
     ledger = Ledger(LogQueue(database, keys.record_use), clock)
     conversation = Conversation(Responses(database, vault, clock))
@@ -95,12 +103,17 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         nodes=Nodes(database, configuration, catalog, vault, settings, clock),
         connections=connections,
         models=ModelList(database, configuration, catalog, clock),
+        combos=combos,
+        aliases=Aliases(database, configuration, clock),
+        resilience=Resilience(configuration, board, connections, clock),
         preferences=Preferences(database, configuration, clock),
         audit=AuditLog(database),
         logs=LogReports(database),
         ledger=ledger,
+        board=board,
         relay=relay,
         retrieval=Retrieval(catalog, transport, configuration.current, connections.credential, conversation, clock),
         probe=probe,
+        combo_probe=ComboProbe(probe, combos, configuration, board),
         explain=Explain(configuration, board, clock),
     )

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 
 from omniroute.accounts.operations import Accounts
 from omniroute.clock import Clock
+from omniroute.combos.aliases import Aliases
+from omniroute.combos.operations import Combos
 from omniroute.connections.models import ModelList
 from omniroute.connections.nodes import Nodes
 from omniroute.connections.operations import Connections
+from omniroute.connections.resilience import Resilience
 from omniroute.keys.operations import Keys
 from omniroute.models.db import Database
 from omniroute.preferences.operations import Preferences
 from omniroute.providers.catalog import Catalog
+from omniroute.relay.combo_probe import ComboProbe
 from omniroute.relay.explain import Explain
 from omniroute.relay.ledger import Ledger
 from omniroute.relay.probe import Probe
@@ -21,6 +25,7 @@ from omniroute.relay.service import Relay
 from omniroute.security.audit import AuditLog
 from omniroute.settings import Settings
 from omniroute.state.configuration import ConfigurationStore
+from omniroute.state.health import HealthBoard
 from omniroute.usage.logs import LogReports
 
 
@@ -36,11 +41,16 @@ class Services:
     nodes: Nodes
     connections: Connections
     models: ModelList
+    combos: Combos
+    aliases: Aliases
+    resilience: Resilience
     preferences: Preferences
     audit: AuditLog
     logs: LogReports
     ledger: Ledger
+    board: HealthBoard
     relay: Relay
     retrieval: Retrieval
     probe: Probe
+    combo_probe: ComboProbe
     explain: Explain

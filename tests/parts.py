@@ -13,9 +13,12 @@ from cryptography.fernet import Fernet
 
 from omniroute.accounts.operations import Accounts
 from omniroute.clock import Clock
+from omniroute.combos.aliases import Aliases
+from omniroute.combos.operations import Combos
 from omniroute.connections.models import ModelList
 from omniroute.connections.nodes import Nodes
 from omniroute.connections.operations import Connections
+from omniroute.connections.resilience import Resilience
 from omniroute.keys.operations import Keys
 from omniroute.models.db import Database
 from omniroute.preferences.operations import Preferences
@@ -27,6 +30,7 @@ from omniroute.security.throttle import LoginThrottle
 from omniroute.security.vault import Vault
 from omniroute.settings import Settings
 from omniroute.state.configuration import ConfigurationStore
+from omniroute.state.health import HealthBoard
 from omniroute.usage.logs import LogReports
 
 ADMIN = Actor("admin", "admin", "127.0.0.1")
@@ -65,6 +69,10 @@ class Parts:
         common = (database, self.store, self.catalog, self.vault, self.settings, clock)
         self.nodes, self.connections = Nodes(*common), Connections(*common)
         self.models = ModelList(database, self.store, self.catalog, clock)
+        self.combos = Combos(database, self.store, self.catalog, clock)
+        self.aliases = Aliases(database, self.store, clock)
+        self.board = HealthBoard(clock)
+        self.resilience = Resilience(self.store, self.board, self.connections, clock)
         self.keys = Keys(database, self.store, clock)
         self.preferences = Preferences(database, self.store, clock)
         self.sessions, self.throttle = Sessions(database, clock), LoginThrottle(database, clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from omniroute.edge.declarations import Field
 from omniroute.providers.values import ENDPOINTS
+from omniroute.routing.strategies import STRATEGIES
 
 LOGIN = (Field("password", label="Password", required=True, secret=True, high=1024),)
 
@@ -115,6 +116,76 @@ MODEL_NAMED = (
 
 MODEL_HIDE = (
     Field("is_hidden", "flag", label="Hidden", required=True, help="Hidden models are not listed; they can still be asked for."),
+)
+
+# Combos ----------------------------------------------------------------------------------
+
+COMBO = (
+    Field("name", label="Name", required=True, high=100, help="Letters, digits, dot, dash and underscore; what clients ask for."),
+    Field("strategy", label="Strategy", choices=tuple(STRATEGIES), default="priority", help="How the steps are put in order."),
+    Field(
+        "steps",
+        "list",
+        label="Steps",
+        high=100,
+        help='Each is "prefix/model", {"combo": name}, or {model, connectionId, weight 0-100, label, tags, enabled}.',
+    ),
+    Field("models", "list", label="Models", high=100, help="Another name for steps."),
+    Field(
+        "config",
+        "object",
+        label="Configuration",
+        nullable=True,
+        help="max_attempts, deadline_ms, retry_same, retry_delay_ms, wait_for_cooldown_ms; null is the default.",
+    ),
+    Field("tags", "names", label="Tags", high=10),
+    Field("enabled", "flag", label="Enabled", default=True),
+)
+
+COMBO_ORDER = (
+    Field("ids", "names", label="Ids", high=10_000, help="These first, in this order; the others follow as they are."),
+    Field("combo_ids", "names", label="Ids", high=10_000, help="Another name for ids."),
+)
+
+COMBO_TEST = (
+    Field("combo_id", label="Combo", nullable=True, high=100, help="The id of a combo."),
+    Field("combo_name", label="Combo", nullable=True, high=100, help="Its name, instead of the id."),
+    Field("steps", "list", label="Steps", high=100, help="Steps that are not saved yet, instead of a combo."),
+)
+
+COMBO_EXPORT = (Field("ids", high=4000, help="Ids with commas between them, for some combos only and without aliases."),)
+
+COMBO_IMPORT = (
+    Field("version", "whole", label="Version", required=True, help="1"),
+    Field("combos", "list", label="Combos", high=500),
+    Field("aliases", "list", label="Aliases", high=1000),
+    Field("replace", "flag", label="Replace", default=False, help="Overwrite what has the same name; else it is refused."),
+)
+
+ALIASES = (
+    Field(
+        "aliases",
+        "list",
+        label="Aliases",
+        required=True,
+        high=1000,
+        help="All of them: {pattern, model, priority}. A pattern is a name or a glob; globs go by priority, lower first.",
+    ),
+)
+
+# Resilience ------------------------------------------------------------------------------
+
+RESILIENCE = (
+    Field("breaker_failures", "whole", label="Failures that open a breaker", nullable=True, low=1, high=100, default=5),
+    Field("breaker_window_s", "whole", label="Seconds within which they count", nullable=True, low=1, high=3600, default=60),
+    Field("breaker_first_s", "whole", label="Seconds that it is open at first", nullable=True, low=1, high=3600, default=30),
+    Field("breaker_most_s", "whole", label="Seconds that it is open at most", nullable=True, low=1, high=86_400, default=300),
+)
+
+RESILIENCE_RESET = (
+    Field("connection_id", label="Connection", nullable=True, high=100, help="What is held against this connection."),
+    Field("provider", label="Provider", nullable=True, high=100, help="Against this provider or node and all its connections."),
+    Field("model", label="Model", nullable=True, high=300, help="Only what is held against this model."),
 )
 
 # Client keys -----------------------------------------------------------------------------

@@ -203,6 +203,19 @@ def _table(field: Field, value: Any) -> dict[str, str | None]:
     return _bounded(field, value, len(value), "entries")
 
 
+def _list(field: Field, value: Any) -> list[Any]:
+    """Entries of any kind: the operation looks into them."""
+    if not isinstance(value, list):
+        raise ValueError("must be a list")
+    return _bounded(field, value, len(value), "entries")
+
+
+def _object(field: Field, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("must be an object")
+    return _bounded(field, value, len(value), "members")
+
+
 def _time(field: Field, value: Any) -> float:
     if isinstance(value, str):
         try:
@@ -243,5 +256,7 @@ KINDS: dict[str, Kind] = {
         lambda field: {"type": "array", "items": {"type": "string", **_choices(field)}, **_bounds(field, "minItems", "maxItems")},
     ),
     "table": Kind(_table, lambda field: {"type": "object", "additionalProperties": {"type": ["string", "null"]}}),
+    "list": Kind(_list, lambda field: {"type": "array", "items": {}, **_bounds(field, "minItems", "maxItems")}),
+    "object": Kind(_object, lambda field: {"type": "object"}),
     "time": Kind(_time, lambda field: {"type": "string", "format": "date-time"}),
 }

@@ -7,7 +7,23 @@ from typing import Any
 from flask import Blueprint
 
 from omniroute import __version__
-from omniroute.manage import audit, auth, catalog, health, keys, logs, models, nodes, openapi, providers, resolve, settings
+from omniroute.manage import (
+    aliases,
+    audit,
+    auth,
+    catalog,
+    combos,
+    health,
+    keys,
+    logs,
+    models,
+    nodes,
+    openapi,
+    providers,
+    resilience,
+    resolve,
+    settings,
+)
 from omniroute.manage.endpoint import Endpoint, register
 from omniroute.services import Services
 
@@ -29,6 +45,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *providers.ENDPOINTS,
     *catalog.ENDPOINTS,
     *models.ENDPOINTS,
+    *combos.ENDPOINTS,
+    *aliases.ENDPOINTS,
+    *resilience.ENDPOINTS,
     *keys.ENDPOINTS,
     *resolve.ENDPOINTS,
     *logs.ENDPOINTS,

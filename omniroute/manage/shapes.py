@@ -12,7 +12,9 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from omniroute.connections.models import ModelView
 from omniroute.connections.operations import ConnectionView
+from omniroute.connections.resilience import HeldView
 from omniroute.edge.declarations import camel
+from omniroute.routing.configuration import ComboConfig
 from omniroute.security.audit import AuditView
 from omniroute.usage.logs import LogView
 
@@ -22,6 +24,9 @@ WORDS: dict[tuple[type, str], str] = {
     (ModelView, "provider_id"): "provider",
     (ModelView, "hidden"): "isHidden",
     (LogView, "kind"): "class",
+    (HeldView, "provider_id"): "provider",
+    (HeldView, "failure_class"): "class",
+    **{(ComboConfig, name): name for name in ComboConfig.__dataclass_fields__},
 }
 
 # Mappings whose keys are our own names; the keys of all others (header names, a provider's fields) are data and stay.
