@@ -7,9 +7,10 @@ order, so that no two transactions wait for each other.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from omniroute.errors import DatabaseAway
 from omniroute.models.db import Database
 from omniroute.models.shared import ConditionRow, CounterRow, HoldRow, ReportRow, ReservationRow, TurnRow
 from omniroute.routing.health import FINE, Condition, Health, Place
@@ -40,7 +42,7 @@ class SqlState:
     # Health -----------------------------------------------------------------------------------------
 
     def read_health(self) -> Health:
-        with self._database.unit_of_work() as session:
+        with self._reading() as session:
             rows = session.execute(sa.select(ConditionRow.kind, ConditionRow.id, ConditionRow.model, ConditionRow.condition))
             return {Place(kind, id, model): condition_of(document) for kind, id, model, document in rows}
 
@@ -56,7 +58,7 @@ class SqlState:
                 self._next(session, HEALTH)
             return after
 
-        return self._database.write(work) if changes else {}
+        return self._write(work) if changes else {}
 
     def forget_health(self, places: Iterable[Place] | None = None) -> None:
         digests = None if places is None else [_digest(place) for place in places]
@@ -70,7 +72,7 @@ class SqlState:
                 )
             self._next(session, HEALTH)
 
-        self._database.write(work)
+        self._write(work)
 
     def health_mark(self) -> tuple[str, int]:
         return "database", self.next_turn(HEALTH)
@@ -96,10 +98,10 @@ class SqlState:
     # Turns ------------------------------------------------------------------------------------------
 
     def turn(self, name: str) -> int:
-        return self._database.write(lambda session: self._next(session, _short(name)))
+        return self._write(lambda session: self._next(session, _short(name)))
 
     def next_turn(self, name: str) -> int:
-        with self._database.unit_of_work() as session:
+        with self._reading() as session:
             return session.scalar(sa.select(TurnRow.next).where(TurnRow.name == _short(name))) or 0
 
     def _next(self, session: Session, name: str) -> int:
@@ -121,7 +123,7 @@ class SqlState:
             adding = sa.insert(HoldRow).from_select(["id", "name", "until"], row)
             return session.execute(adding.returning(HoldRow.id)).scalar()
 
-        return self._database.write(work)
+        return self._write(work)
 
     def prolong(self, holds: Iterable[str], until: float) -> None:
         self._for_ids(holds, lambda some: sa.update(HoldRow).where(HoldRow.id.in_(some)).values(until=until))
@@ -132,7 +134,7 @@ class SqlState:
     def held(self, names: Iterable[str], now: float) -> dict[str, int]:
         wanted = {_short(name): name for name in names}
         found = dict.fromkeys(wanted.values(), 0)
-        with self._database.unit_of_work() as session:
+        with self._reading() as session:
             for some in _pieces(wanted):
                 counts = sa.select(HoldRow.name, sa.func.count()).where(HoldRow.name.in_(some), HoldRow.until > now)
                 found |= {wanted[name]: count for name, count in session.execute(counts.group_by(HoldRow.name))}
@@ -147,7 +149,7 @@ class SqlState:
                 session.execute(statement(some), execution_options={"synchronize_session": False})
 
         if pieces:
-            self._database.write(work)
+            self._write(work)
 
     # Counters ---------------------------------------------------------------------------------------
 
@@ -165,7 +167,7 @@ class SqlState:
             adding = sa.insert(ReservationRow).from_select(["id", "name", "amount", "until"], row)
             return session.execute(adding.returning(ReservationRow.id)).scalar()
 
-        return self._database.write(work)
+        return self._write(work)
 
     def settle(self, reservation: str, spent: int) -> bool:
         def work(session: Session) -> bool:
@@ -174,22 +176,22 @@ class SqlState:
                 self._spend(session, name, spent)
             return name is not None
 
-        return self._database.write(work)
+        return self._write(work)
 
     def release(self, reservation: str) -> bool:
-        return self._database.write(lambda session: session.execute(_taking_back(reservation)).scalar() is not None)
+        return self._write(lambda session: session.execute(_taking_back(reservation)).scalar() is not None)
 
     def spend(self, name: str, amount: int) -> int:
-        return self._database.write(lambda session: self._spend(session, _short(name), amount))
+        return self._write(lambda session: self._spend(session, _short(name), amount))
 
     def counted(self, names: Iterable[str], now: float) -> dict[str, tuple[int, int]]:
         wanted = {_short(name): name for name in names}
         spent: dict[str, int] = {}
         reserved: dict[str, int] = {}
-        with self._database.unit_of_work() as session:
+        with self._reading() as session:
             for some in _pieces(wanted):
                 counters = sa.select(CounterRow.name, CounterRow.spent).where(CounterRow.name.in_(some))
-                spent |= dict(session.execute(counters).tuples())
+                spent |= {row[0]: row[1] for row in session.execute(counters)}
                 sums = _reserved(ReservationRow.name).where(ReservationRow.name.in_(some), ReservationRow.until > now)
                 reserved |= {name: int(amount) for name, amount in session.execute(sums.group_by(ReservationRow.name))}
         return {name: (spent.get(short, 0), reserved.get(short, 0)) for short, name in wanted.items()}
@@ -203,7 +205,7 @@ class SqlState:
                 session.execute(sa.delete(ReservationRow).where(ReservationRow.name.in_(some)))
                 session.execute(sa.delete(CounterRow).where(CounterRow.name.in_(some)))
 
-        self._database.write(work)
+        self._write(work)
 
     def _spend(self, session: Session, name: str, amount: int) -> int:
         adding = self._insert(CounterRow).values(name=name, spent=amount)
@@ -219,9 +221,9 @@ class SqlState:
         self._run(adding.on_conflict_do_update(index_elements=["worker"], set_=newer))
 
     def reports(self, now: float) -> dict[str, dict[str, Any]]:
-        with self._database.unit_of_work() as session:
+        with self._reading() as session:
             rows = session.execute(sa.select(ReportRow.worker, ReportRow.document).where(ReportRow.until > now))
-            return dict(rows.tuples())
+            return {row[0]: row[1] for row in rows}
 
     def forget_report(self, worker: str) -> None:
         self._run(sa.delete(ReportRow).where(ReportRow.worker == worker))
@@ -233,7 +235,7 @@ class SqlState:
         self.change_health({place: lambda condition: FINE if outdated(condition, now) else condition for place in old})
         for table in (HoldRow, ReservationRow, ReportRow):
             lapsed = sa.select(table.until).where(table.until <= now).limit(1)
-            with self._database.unit_of_work() as session:
+            with self._reading() as session:
                 found = session.execute(lapsed).first()
             if found is not None:  # a write only where there is something to delete
                 self._run(sa.delete(table).where(table.until <= now))
@@ -245,13 +247,31 @@ class SqlState:
         def work(session: Session) -> None:
             session.execute(statement, execution_options={"synchronize_session": False})
 
-        self._database.write(work)
+        self._write(work)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with _faults_named(), self._database.unit_of_work() as session:
+            yield session
+
+    def _write(self, work: Callable[[Session], T]) -> T:
+        with _faults_named():
+            return self._database.write(work)
 
     def _lock(self, session: Session, *names: str) -> None:
         """On Postgres, until the end of the transaction; on SQLite the transaction has the lock of everything."""
         if not self._database.is_sqlite:
             for number in sorted({_number(name) for name in names}):
                 session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.literal(number, sa.BigInteger))))
+
+
+@contextlib.contextmanager
+def _faults_named() -> Iterator[None]:
+    """Database names those of a database that is away. A broken file, or tables that are not there, are no better here."""
+    try:
+        yield
+    except sa.exc.DatabaseError as exc:
+        raise DatabaseAway(f"The database can't keep what workers share ({type(exc).__name__}).") from exc
 
 
 def _reserved(*columns: sa.ColumnElement[Any] | Any) -> sa.Select[Any]:
