@@ -76,6 +76,8 @@ def post_worker_init(worker: Any) -> None:
     """Start what runs beside the requests of this worker."""
     services = worker.wsgi.extensions["omniroute"]
     gevent.spawn(_watch_configuration, services)
+    gevent.spawn(_exchange_health, services.board)
+    gevent.spawn(_flush_health, services.board)
     gevent.spawn(_watch_for_end, worker, services)
     if worker.age == 1:
         _announce(services)
@@ -87,6 +89,7 @@ def worker_exit(server: Any, worker: Any) -> None:
     if app is not None:
         services = app.extensions["omniroute"]
         services.ledger.drain()
+        services.board.close()
         services.database.close()
 
 
@@ -104,6 +107,21 @@ def _watch_configuration(services: Any) -> None:
     while True:
         gevent.sleep(0.5)
         services.configuration.poll()
+
+
+def _exchange_health(board: Any) -> None:
+    """With the other workers: what one learns, the others act on within a second."""
+    while True:
+        board.tick()
+        gevent.sleep(0.25)
+
+
+def _flush_health(board: Any) -> None:
+    """What requests here have learned, as it comes but at most twenty times a second."""
+    while True:
+        board.wait()
+        board.flush()
+        gevent.sleep(0.05)
 
 
 def _watch_for_end(worker: Any, services: Any) -> None:
