@@ -14,13 +14,12 @@ from flask import Blueprint, Request, Response, g, request
 
 from omniroute.api import listing
 from omniroute.api.incoming import client_line, read_ask
+from omniroute.api.listing import Listed
 from omniroute.api.outgoing import respond
 from omniroute.edge import current
 from omniroute.errors import BadRequest, NotFound
 from omniroute.formats import sse
 from omniroute.relay.ask import Ask, Reply
-from omniroute.routing.listed import usable_models
-from omniroute.routing.route import Target
 from omniroute.services import Services
 
 VERBS = ("generateContent", "streamGenerateContent", "countTokens")
@@ -45,13 +44,11 @@ def add_routes(bp: Blueprint, services: Services) -> None:
     @bp.get("/v1beta/models")
     def gemini_models() -> Response:
         key, configuration = current.caller().key, services.configuration.current()
-        targets = [target for target in usable_models(configuration) if listing.allowed(key, target.shown)]
-        return _json(_page(targets, request))
+        return _json(_page(listing.listed(configuration, key), request))
 
     @bp.get("/v1beta/models/<path:model_id>")
     def gemini_model(model_id: str) -> Response:
-        target = listing.find(services.configuration.current(), current.caller().key, model_id)
-        return _json(_model(target))
+        return _json(_model(listing.find(services.configuration.current(), current.caller().key, model_id)))
 
 
 def _called(call: str) -> tuple[str, str]:
@@ -83,25 +80,24 @@ def _elements(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield b"[]" if before == b"[" else b"]"
 
 
-def _page(targets: list[Target], request: Request) -> dict[str, Any]:
+def _page(names: list[Listed], request: Request) -> dict[str, Any]:
     size, token = request.args.get("pageSize", str(PAGE)), request.args.get("pageToken") or "0"
     if not size.isdigit() or not 1 <= int(size) <= MOST:
         raise BadRequest(f"'pageSize' must be a whole number from 1 to {MOST}.", param="pageSize")
     if not token.isdigit():
         raise BadRequest("'pageToken' must be one that an earlier page gave.", param="pageToken")
     end = int(token) + int(size)
-    page: dict[str, Any] = {"models": [_model(target) for target in targets[int(token) : end]]}
-    return page | ({"nextPageToken": str(end)} if end < len(targets) else {})
+    page: dict[str, Any] = {"models": [_model(each) for each in names[int(token) : end]]}
+    return page | ({"nextPageToken": str(end)} if end < len(names) else {})
 
 
-def _model(target: Target) -> dict[str, Any]:
-    known = target.provider.model(target.model)
+def _model(each: Listed) -> dict[str, Any]:
     facts = {
-        "name": f"models/{target.shown}",
+        "name": f"models/{each.id}",
         "version": "001",
-        "displayName": known.name if known is not None and known.name else target.model,
-        "inputTokenLimit": known.context_window if known is not None else None,
-        "outputTokenLimit": known.max_output if known is not None else None,
+        "displayName": each.name,
+        "inputTokenLimit": each.window,
+        "outputTokenLimit": each.output,
         "supportedGenerationMethods": list(VERBS),
     }
     return {name: value for name, value in facts.items() if value is not None}

@@ -66,7 +66,7 @@ def test(services: Services, given: dict[str, Any]) -> dict[str, Any]:
             results = services.combo_probe.test_given({"steps": _steps(given["steps"])}, by)
         else:
             results = services.combo_probe.test(_named(services, given), by)
-    passed = sum(each.verdict is not None and each.verdict.valid for each in results)
+    passed = sum(each.answered for each in results)
     return {"results": results, "summary": Summary(len(results), passed, len(results) - passed)}
 
 

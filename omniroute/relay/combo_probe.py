@@ -40,6 +40,11 @@ class StepVerdict:
     trouble: str
     ms: int
 
+    @property
+    def answered(self) -> bool:
+        """Whether the model answered; a valid verdict alone may mean that the key works and the model does not."""
+        return self.verdict is not None and self.verdict.diagnosis.type == "ok"
+
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
@@ -66,7 +71,7 @@ class ComboProbe:
             raise Missing(f"The combo {combo.name} has no step {step_id[:80]!r}.")
         verdicts = self._ask(replace(combo, steps=one), configuration, by)
         nothing = StepVerdict(step_id, f"combo/{one[0].combo}", None, None, None, "that combo has no step", 0)
-        return next((each for each in verdicts if each.verdict is not None and each.verdict.valid), (*verdicts, nothing)[0])
+        return next((each for each in verdicts if each.answered), (*verdicts, nothing)[0])
 
     def test(self, combo_id: str, by: Actor = SYSTEM) -> tuple[StepVerdict, ...]:
         """Every step that is switched on, several at once, in their order. Raises Missing."""
