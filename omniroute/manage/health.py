@@ -17,13 +17,18 @@ def alive(services: Services, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def ready(services: Services, given: dict[str, Any]) -> dict[str, Any] | Response:
-    """Whether this worker should get requests: 503 while it is stopping, or its database is away or of another schema."""
+    """Whether this worker should get requests: 503 while it is stopping, or its database is away or of another schema.
+
+    Without Redis requests are served; that it is away is only told, and only where REDIS_URL is set.
+    """
     database, schema = "ok", "unknown"
     try:
         schema = services.database.schema()
     except DatabaseAway:
         database = "away"
-    checks = {"database": database, "schema": schema, "draining": services.relay.draining}
+    checks: dict[str, Any] = {"database": database, "schema": schema, "draining": services.relay.draining}
+    if services.settings.redis_url:
+        checks["redis"] = "ok" if services.board.reachable() else "away"
     if schema == "current" and not services.relay.draining:
         return {"status": "ready", **checks}
     return Response(dumps({"status": "unready", **checks}), 503, mimetype="application/json")
@@ -36,6 +41,6 @@ ENDPOINTS = (
         "/readyz",
         "It can serve: database reachable, schema current, not stopping; else 503",
         ready,
-        {"status": str, "database": str, "schema": str, "draining": bool},
+        {"status": str, "database": str, "schema": str, "draining": bool},  # and "redis", where there is one
     ),
 )

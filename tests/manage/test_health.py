@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from tests.edge.conftest import House, Open
+from tests.redis_server import RedisServer
 
 
 def test_alive_and_ready_without_a_key(opened: Open) -> None:
@@ -11,6 +12,16 @@ def test_alive_and_ready_without_a_key(opened: Open) -> None:
         200,
         {"status": "ready", "database": "ok", "schema": "current", "draining": False},
     )
+
+
+def test_redis_is_looked_at_where_there_is_one_and_not_needed(opened: Open, redis_server: RedisServer) -> None:
+    client = opened(redis_url=redis_server.url).client
+    assert client.get("/readyz").get_json()["redis"] == "ok"
+    redis_server.stop()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.get_json()["status"], answer.get_json()["redis"]) == (200, "ready", "away")
+    redis_server.start()
+    assert client.get("/readyz").get_json()["redis"] == "ok"
 
 
 def test_a_worker_that_stops_is_not_ready(house: House) -> None:
