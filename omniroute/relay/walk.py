@@ -17,7 +17,7 @@ from omniroute.relay.exhausted import all_failed, none_available
 from omniroute.relay.ledger import Entry
 from omniroute.routing.candidates import Candidate, CandidateKey, LeftOut
 from omniroute.routing.failures import Failure, classify
-from omniroute.routing.health import Place, probes
+from omniroute.routing.health import Place, probes, standing
 from omniroute.routing.plan import Plan, worth_trying
 from omniroute.state.health import HealthBoard
 
@@ -76,7 +76,7 @@ class Walk:
         self._entry.failed(failure)
         if not self._entry.ask.counting:
             self._consequences.failed(candidate, failure)
-        self._remaining = worth_trying(self._remaining, candidate, failure, self._failures)
+        self._remaining = self._still(worth_trying(self._remaining, candidate, failure, self._failures), candidate, failure)
         self._failures.append(failure)
         if not self._remaining and self._may_repeat(failure):
             self._again += 1
@@ -93,6 +93,23 @@ class Walk:
         if self._refusals:
             raise self._refusals[0]
         return none_available(left, self._entry, self.plan, now)
+
+    def _still(self, remaining: tuple[Candidate, ...], failed: Candidate, failure: Failure) -> tuple[Candidate, ...]:
+        """`remaining` after what the failure did to its connection: other models there are asked last, or not at all."""
+        if failure.rule.scope != "connection":
+            return remaining
+        now, terminal = self._clock.now(), failure.rule.terminal
+        kept: list[Candidate] = []
+        last: list[Candidate] = []
+        for each in remaining:
+            against = standing(self._board.health, each, now) if each.connection.id == failed.connection.id else None
+            if terminal is not None and each.connection.id == failed.connection.id:
+                self._passed.append(_left(each, failure.message, terminal))
+            elif against is not None and against.stated:
+                self._passed.append(replace(_left(each, against.why, against.kind), until=against.until))
+            else:
+                (kept if against is None else last).append(each)
+        return (*kept, *last)
 
     def _claimed(self, candidate: Candidate) -> tuple[Place, ...] | None:
         """The half-open breakers that this request finds out about; None while another one is finding out.

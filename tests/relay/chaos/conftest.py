@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from tests.upstream.raw import Answer, Client
 from tests.upstream.untrusted import UntrustedTls
 
 MODEL = "chaos-1"  # no upstream lists it: what a Test asks for is never counted among a request's attempts
-FIRST, SECOND = "sk-test-first", "sk-test-second"  # the keys by which rules tell the targets apart
+FIRST, SECOND, THIRD = KEYS = "sk-test-first", "sk-test-second", "sk-test-third"  # the keys by which rules tell the targets apart
 ONCE = {"retry_same": 0}  # a combo that repeats nothing at the same target
 BEAT = b": keep-alive\n\n"
 # Silence of an upstream is found after a second; no heartbeat commits to a stream before that.
@@ -104,9 +105,10 @@ def base_url(upstream: Upstream, format: str) -> str:
 
 
 def connect(gateway: Gateway, upstream: Upstream, untrusted: str, format: str) -> None:
-    """The combos of one format: `pair`, `twin` (two connections of one node), `refused` and `tls`, the second of each good."""
+    """Nodes `first`, `second`, `third` of one format; combos `pair`, `twin` (two connections of one node), `refused`, `tls`."""
     url = base_url(upstream, format)
     first, second = node(gateway, "first", url, format, FIRST), node(gateway, "second", url, format, SECOND)
+    node(gateway, "third", url, format, THIRD)
     refused = node(gateway, "refused", f"http://127.0.0.1:{free_port()}", format, FIRST)
     tls = node(gateway, "tls", untrusted, format, FIRST)
     twin_id = gateway.add_node(f"twin-{format}", url, **FORMATS[format][0])
@@ -161,6 +163,22 @@ def forgiven(gateway: Gateway) -> Gateway:
 def asked(upstream: Upstream, key: str | None = None, model: str = MODEL) -> list[Seen]:
     """The attempts that came with this key; what a Test asks is another model."""
     return upstream.requests(key=key, model=model)
+
+
+def hits(upstream: Upstream) -> list[int]:
+    """How many attempts the first, second and third node have seen."""
+    return [len(asked(upstream, key)) for key in KEYS]
+
+
+def made(gateway: Gateway, *nodes: str | dict[str, Any], **config: int) -> str:
+    """A new combo of these nodes, all of Chat's format, as `CHAT.ask` takes its name. A step may be given in full."""
+    name = f"made{next(NUMBERS)}"
+    steps = [f"{each}-chat/{MODEL}" if isinstance(each, str) else each for each in nodes]
+    gateway.add_combo(f"{name}-chat", *steps, config=ONCE | config)
+    return name
+
+
+NUMBERS = itertools.count(1)
 
 
 def logged(gateway: Gateway, answer: Answer) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Every fault, every client and format, streamed or not: the next target answers, or the right error, and who was asked how often."""
+"""Every fault, client and format, streamed or not: the next target answers, or the right error; and how often each was asked."""
 
 from __future__ import annotations
 
