@@ -10,6 +10,7 @@ from omniroute.formats.ir import Usage
 from omniroute.relay.ask import Ask
 from omniroute.routing.candidates import Candidate
 from omniroute.routing.failures import Failure
+from omniroute.routing.resolve import Resolution
 from omniroute.security.redaction import redact
 from omniroute.usage.log_queue import LogQueue
 
@@ -47,7 +48,7 @@ class Entry:
         self._attempts: list[dict[str, Any]] = []
         self._began = 0.0
         self.candidate: Candidate | None = None
-        self.reason, self.strategy = "", "priority"
+        self.reason, self.strategy, self.combo = "", "priority", ""
         self.attempt_at = 0.0  # when the running attempt began, epoch seconds
         self.first_at: float | None = None
         self._sent_at: float | None = None
@@ -66,6 +67,10 @@ class Entry:
     def decision(self) -> str:
         """For `X-OmniRoute-Decision`."""
         return f"strategy={self.strategy}; reason={self.reason}; attempts={self.attempts}"
+
+    def routed(self, resolution: Resolution) -> None:
+        """Who may answer, and why."""
+        self.reason, self.strategy, self.combo = resolution.reason, resolution.route.strategy, resolution.route.combo
 
     def trying(self, candidate: Candidate, dropped: tuple[str, ...]) -> None:
         self.candidate, self.dropped = candidate, dropped

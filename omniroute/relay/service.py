@@ -78,7 +78,7 @@ class Relay:
                 raise TooBusy("The gateway is stopping.")
             configuration = self.look()
             resolution = served(ask, configuration) if ask.service else resolve(ask.model, configuration)
-            entry.reason, entry.strategy = resolution.reason, resolution.route.strategy
+            entry.routed(resolution)
             if resolution.long_context:
                 ask = _with_long_context(ask)
             if ask.format == RESPONSES:
@@ -145,14 +145,14 @@ class Relay:
             with closing(walk.candidates()) as candidates:
                 for candidate in candidates:
                     try:
-                        own, lane, dropped = self._lane(ask, walk.plan, candidate)
+                        own, lane, dropped = self._lane(ask, candidate, entry.combo)
                     except BadRequest as exc:
                         walk.refused(candidate, exc)
                         continue
                     entry.trying(candidate, dropped)
                     stream = lane.stream()
                     try:
-                        self._stream_one(own, walk.plan, candidate, lane, stream, entry, deliver)
+                        self._stream_one(own, candidate, lane, stream, entry, deliver)
                         entry.settle(200)
                         return
                     except UpstreamError as exc:
@@ -172,9 +172,7 @@ class Relay:
             entry.settle(200, problem.kind, problem.message, problem.remedy)
             put(stream.fail(problem))
 
-    def _stream_one(
-        self, ask: Ask, steps: Plan, candidate: Candidate, lane: Lane, stream: Stream, entry: Entry, deliver: Put
-    ) -> None:
+    def _stream_one(self, ask: Ask, candidate: Candidate, lane: Lane, stream: Stream, entry: Entry, deliver: Put) -> None:
         answer = None
         try:
             at_once = lane.streams and not ask.service  # an upstream that does not stream says nothing until it is done
@@ -187,7 +185,7 @@ class Relay:
             if stream.facts.error is not None:
                 raise UpstreamErrorEvent(stream.facts.error)
             entry.answered(answer.status)
-            self.consequences.succeeded(candidate, entry.attempt_at, steps.combo)
+            self.consequences.succeeded(candidate, entry.attempt_at, entry.combo)
         finally:
             entry.usage, entry.finish = stream.facts.usage, stream.facts.finish
             if answer is not None:
@@ -210,13 +208,13 @@ class Relay:
     def _first_answer(self, ask: Ask, walk: Walk, entry: Entry, candidates: Iterable[Candidate]) -> bytes | None:
         for candidate in candidates:
             try:
-                own, lane, dropped = self._lane(ask, walk.plan, candidate)
+                own, lane, dropped = self._lane(ask, candidate, entry.combo)
             except BadRequest as exc:
                 walk.refused(candidate, exc)
                 continue
             entry.trying(candidate, dropped)
             try:
-                return self._whole_one(own, walk.plan, candidate, lane, entry)
+                return self._whole_one(own, candidate, lane, entry)
             except UpstreamError as exc:
                 walk.failed(candidate, exc)
         return None
@@ -233,7 +231,7 @@ class Relay:
         entry.settle(200)
         return reply
 
-    def _whole_one(self, ask: Ask, steps: Plan, candidate: Candidate, lane: Lane, entry: Entry) -> bytes:
+    def _whole_one(self, ask: Ask, candidate: Candidate, lane: Lane, entry: Entry) -> bytes:
         seconds = _asked_timeout(ask) or self.times.answer
         answer = None
         try:
@@ -244,7 +242,7 @@ class Relay:
             entry.usage, entry.finish = facts.usage, facts.finish
             entry.answered(answer.status)
             if not ask.counting:
-                self.consequences.succeeded(candidate, entry.attempt_at, steps.combo)
+                self.consequences.succeeded(candidate, entry.attempt_at, entry.combo)
             if ask.format == RESPONSES:
                 self.conversation.keep(ask, candidate, facts)
             return body
@@ -261,9 +259,9 @@ class Relay:
 
         return Walk(planned, entry, self.board, self.consequences, self.clock, self.chance)
 
-    def _lane(self, ask: Ask, steps: Plan, candidate: Candidate) -> tuple[Ask, Lane, tuple[str, ...]]:
+    def _lane(self, ask: Ask, candidate: Candidate, combo: str) -> tuple[Ask, Lane, tuple[str, ...]]:
         """The request as this target takes it, its lane, and what could not be carried over. Raises BadRequest, NoCount."""
-        own, changed = fitted(ask, candidate.target) if steps.combo else (ask, ())
+        own, changed = fitted(ask, candidate.target) if combo else (ask, ())
         lane = counting_lane(own, candidate.target) if ask.counting else lane_for(own, candidate.target)
         return own, lane, (*lane.dropped, *changed) if changed else lane.dropped
 
