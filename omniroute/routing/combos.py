@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 
 from omniroute.routing.configuration import DEEPEST_COMBO, Combo, ComboConfig, ComboStep, Configuration
 from omniroute.routing.listed import usable_models
@@ -23,9 +24,16 @@ def combo_route(combo: Combo, configuration: Configuration, above: tuple[str, ..
 
 
 def automatic(name: str, configuration: Configuration) -> Route:
-    """Every listed model of every usable provider that may answer a conversation, with the strategy that `name` stands for."""
-    targets = [target for target in usable_models(configuration) if not NO_CONVERSATION.search(target.model)]
-    return Route(tuple(Branch(target) for target in targets), name, AUTO[name], ComboConfig())
+    """Every listed model of every usable provider that may answer a conversation, with the strategy that `name` stands for.
+
+    Providers take turns: the list of one alone would use up all attempts while that one is down.
+    """
+    by_provider: dict[str, list[Target]] = {}
+    for target in usable_models(configuration):
+        if not NO_CONVERSATION.search(target.model):
+            by_provider.setdefault(target.provider.id, []).append(target)
+    turns = zip_longest(*by_provider.values())
+    return Route(tuple(Branch(target) for turn in turns for target in turn if target), name, AUTO[name], ComboConfig())
 
 
 def _branch(step: ComboStep, combo: Combo, configuration: Configuration, above: tuple[str, ...]) -> Branch:

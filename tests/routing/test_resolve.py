@@ -111,7 +111,8 @@ def test_auto_goes_before_aliases_and_these_before_prefixes_and_bare_names(usual
 def test_auto_is_a_combo_of_everything_that_converses(usual: Configuration, name: str, strategy: str) -> None:
     known = replace(usual, models={"beta": (ListedModel("beta", "text-embedding-9", "discovered"),)})
     found = resolve(name, known)
-    assert [target.shown for target in found.targets] == ["alpha/big", "alpha/small", "beta/big", "beta/meta/llama"]
+    in_turn = ["alpha/big", "beta/big", "alpha/small", "beta/meta/llama"]  # of one provider after the other
+    assert [target.shown for target in found.targets] == in_turn
     assert (found.route.combo, found.route.strategy) == (name, strategy)
 
 
