@@ -75,6 +75,7 @@ def when_ready(server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Start what runs beside the requests of this worker."""
     services = worker.wsgi.extensions["omniroute"]
+    services.board.tick()  # before the first request: what was known when the last worker ended still counts
     gevent.spawn(_watch_configuration, services)
     gevent.spawn(_exchange_health, services.board)
     gevent.spawn(_flush_health, services.board)

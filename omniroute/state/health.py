@@ -56,6 +56,7 @@ class HealthBoard:
         self._reported: dict[str, object] = {}
         self._reported_until = float("-inf")
         self._swept = clock.now()
+        self._ended = False
 
     # What is known ----------------------------------------------------------------------------------
 
@@ -184,6 +185,8 @@ class HealthBoard:
         if self._link.alone:
             return
         with self._turn:
+            if self._ended:
+                return
             try:
                 self._send()
                 self._look()
@@ -203,8 +206,9 @@ class HealthBoard:
         return True
 
     def close(self) -> None:
-        """This worker ends: write what is left, and hold nothing any more."""
+        """This worker ends: write what is left, and hold nothing any more. A later tick does nothing."""
         with self._turn:
+            self._ended = True
             try:
                 self._send()
                 self._leases.give_back_all()

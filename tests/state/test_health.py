@@ -283,6 +283,7 @@ def test_a_worker_that_ends_leaves_its_places_and_its_report(
     assert board.enter(wanted) and board.claim([NODE])
     board.tick()
     board.close()
+    board.tick()
     assert beside.enter(wanted) and beside.claim([NODE])
     assert shared.reports(0) == {}
 
