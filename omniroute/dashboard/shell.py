@@ -124,6 +124,14 @@ def banners(services: Services) -> list[tuple[str, str, str]]:
                 "Requests are still served with the last known configuration; changes can't be saved until it is back.",
             )
         )
+    elif services.board.away_since is not None:
+        told.append(
+            (
+                "warn",
+                "Workers can't tell each other how upstreams are doing.",
+                "Redis can't be reached. Each worker goes by what it knows itself until it is back; look at REDIS_URL and the log.",
+            )
+        )
     return told
 
 

@@ -23,6 +23,16 @@ def test_plain_http_from_elsewhere_is_told(open_desk: Callable[..., Desk]) -> No
     assert "plain http" not in desk.visitor().open("/login").text
 
 
+def test_a_redis_that_is_away_is_said(open_desk: Callable[..., Desk]) -> None:
+    desk = open_desk(redis_url="redis://127.0.0.1:1/0")
+    admin = desk.admin()
+    title = "Workers can't tell each other how upstreams are doing."
+    assert title not in admin.open("/dashboard/keys").text
+    desk.services.board.tick()
+    assert title in admin.open("/dashboard/keys").text
+    desk.services.board.close()
+
+
 def test_pages_with_answers_for_one_session_are_kept_nowhere(desk: Desk) -> None:
     answer = desk.admin().open("/").answer
     assert answer.headers["Cache-Control"] == "no-store"
