@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from omniroute.clock import Clock
@@ -51,6 +50,18 @@ DEFAULT = asdict(ComboConfig())
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
+@dataclass(slots=True)
+class Shelf:
+    """All combos as they are at this moment of a transaction: an import reads them once, not once for each of its own."""
+
+    rows: list[ComboRow]
+    combos: dict[str, Combo]
+
+    def named(self, name: str) -> ComboRow | None:
+        """Whatever its case."""
+        return next((row for row in self.rows if row.name.casefold() == name.casefold()), None)
+
+
 class Combos:
     def __init__(self, database: Database, store: ConfigurationStore, catalog: Catalog, clock: Clock) -> None:
         self._database, self._store, self._catalog, self._clock = database, store, catalog, clock
@@ -63,10 +74,12 @@ class Combos:
 
     def get(self, combo_id: str) -> ComboView:
         """Raises Missing."""
-        for view in self.list():
-            if view.id == combo_id:
-                return view
-        raise _missing(combo_id)
+        with self._database.unit_of_work() as session:
+            rows = list(session.scalars(COMBOS))
+            one = [row for row in rows if row.id == combo_id]
+            if not one:
+                raise _missing(combo_id)
+            return combo_views(one, _with(self._store.current(), rows))[0]
 
     def draft(self, given: Mapping[str, Any]) -> Combo:
         """A combo that is only to be tested, never saved; a name may be left out. Raises Invalid."""
@@ -78,7 +91,7 @@ class Combos:
     def create(self, given: Mapping[str, Any], by: Actor) -> ComboView:
         """Raises Invalid."""
         configuration = self._store.refresh()
-        return self.get(self._store.change(lambda session: self._create(session, given, configuration, by)))
+        return self.get(self._store.change(lambda session: self._create(session, given, _shelf(session), configuration, by)))
 
     def update(self, combo_id: str, given: Mapping[str, Any], by: Actor) -> ComboView:
         """Change what is given; of `config` too only its members that are given, null being the default.
@@ -86,7 +99,11 @@ class Combos:
         A new name is followed by the steps of other combos and by aliases. Raises Invalid, Missing.
         """
         configuration = self._store.refresh()
-        self._store.change(lambda session: self._update(session, _found(session, combo_id), given, configuration, by))
+
+        def work(session: Session) -> None:
+            self._update(session, _found(session, combo_id), given, _shelf(session), configuration, by)
+
+        self._store.change(work)
         return self.get(combo_id)
 
     def delete(self, combo_id: str, by: Actor) -> None:
@@ -94,7 +111,7 @@ class Combos:
 
         def work(session: Session) -> None:
             row = _found(session, combo_id)
-            others = containing(row.name, _combos(session))
+            others = containing(row.name, _shelf(session).combos)
             if others:
                 raise Conflict(f"{row.name} is a step of {', '.join(others)}. Take it out there first.")
             record(session, self._clock.now(), by, "combo.delete", f"combo:{row.id}", before=_audited(row))
@@ -127,14 +144,14 @@ class Combos:
 
         def work(session: Session) -> str:
             row = _found(session, combo_id)
-            taken = {name.casefold() for name in session.scalars(sa.select(ComboRow.name))}
+            shelf = _shelf(session)
             name, number = f"{row.name[:90]}-copy", 1
-            while name.casefold() in taken:
+            while shelf.named(name) is not None:
                 number += 1
                 name = f"{row.name[:90]}-copy-{number}"
             value = combo_value(row)
             steps = tuple(replace(step, id=self._clock.new_id()) for step in value.steps)
-            return self._add(session, replace(value, id=self._clock.new_id(), name=name, steps=steps), by)
+            return self._add(session, replace(value, id=self._clock.new_id(), name=name, steps=steps), shelf, by)
 
         return self.get(self._store.change(work))
 
@@ -164,86 +181,94 @@ class Combos:
         configuration = self._store.refresh()
 
         def work(session: Session) -> Imported:
-            imported = Imported()
+            imported, shelf = Imported(), _shelf(session)
             for entry in exchange.innermost_first(entries):
-                imported = self._import_one(session, entry, configuration, by, replace, imported)
-            names = [row.name for row in session.scalars(COMBOS)]
-            return take_in(session, aliases, names, by, self._clock.now(), replace, imported)
+                imported = self._import_one(session, entry, shelf, configuration, by, replace, imported)
+            return take_in(session, aliases, shelf.combos, by, self._clock.now(), replace, imported)
 
         return self._store.change(work)
 
     # Within a transaction ---------------------------------------------------------------------
 
-    def _create(self, session: Session, given: Mapping[str, Any], configuration: Configuration, by: Actor) -> str:
-        return self._add(session, self._read(session, given, None, configuration), by)
+    def _create(self, session: Session, given: Mapping[str, Any], shelf: Shelf, configuration: Configuration, by: Actor) -> str:
+        return self._add(session, self._read(given, None, shelf, configuration), shelf, by)
 
-    def _add(self, session: Session, combo: Combo, by: Actor) -> str:
-        last = session.scalars(sa.select(sa.func.max(ComboRow.sort_order))).one()
-        now = self._clock.now()
-        row = ComboRow(id=combo.id, sort_order=0 if last is None else last + 1, created_at=now, updated_at=now, **_columns(combo))
+    def _add(self, session: Session, combo: Combo, shelf: Shelf, by: Actor) -> str:
+        now, place = self._clock.now(), 1 + max((row.sort_order for row in shelf.rows), default=-1)
+        row = ComboRow(id=combo.id, sort_order=place, created_at=now, updated_at=now, **_columns(combo))
         session.add(row)
-        session.flush()
         record(session, now, by, "combo.create", f"combo:{row.id}", after=_audited(row))
+        shelf.rows.append(row)
+        shelf.combos[row.name] = combo
         return row.id
 
-    def _update(self, session: Session, row: ComboRow, given: Mapping[str, Any], configuration: Configuration, by: Actor) -> None:
-        combo, before, was = self._read(session, given, row, configuration), _audited(row), row.name
+    def _update(
+        self,
+        session: Session,
+        row: ComboRow,
+        given: Mapping[str, Any],
+        shelf: Shelf,
+        configuration: Configuration,
+        by: Actor,
+    ) -> None:
+        combo, before, was = self._read(given, row, shelf, configuration), _audited(row), row.name
         for name, value in _columns(combo).items():
             setattr(row, name, value)
         if _audited(row) == before:
             return
         row.updated_at = now = self._clock.now()
-        session.flush()
         record(session, now, by, "combo.update", f"combo:{row.id}", before, _audited(row))
+        shelf.combos[row.name] = combo
         if row.name != was:
-            self._follow_rename(session, was, row.name, by)
+            self._follow_rename(session, was, row.name, shelf, by)
 
-    def _follow_rename(self, session: Session, was: str, name: str, by: Actor) -> None:
+    def _follow_rename(self, session: Session, was: str, name: str, shelf: Shelf, by: Actor) -> None:
         now = self._clock.now()
-        for row in list(session.scalars(COMBOS)):
+        for row in shelf.rows:
             if any(step.get("combo") == was for step in row.steps):
                 before = _audited(row)
                 row.steps = [step | {"combo": name} if step.get("combo") == was else step for step in row.steps]
                 row.updated_at = now
                 record(session, now, by, "combo.update", f"combo:{row.id}", before, _audited(row))
         follow_rename(session, was, name, by, now)
+        shelf.combos = {row.name: combo_value(row) for row in shelf.rows}
 
     def _import_one(
         self,
         session: Session,
         entry: Mapping[str, Any],
+        shelf: Shelf,
         configuration: Configuration,
         by: Actor,
         overwrite: bool,
         imported: Imported,
     ) -> Imported:
         name = str(entry.get("name") or "")[:100]
-        there = next((row for row in session.scalars(COMBOS) if row.name.casefold() == name.casefold()), None)
+        there = shelf.named(name)
         try:
             if there is None:
-                self._create(session, entry, configuration, by)
+                self._create(session, entry, shelf, configuration, by)
                 return replace(imported, created=(*imported.created, name))
             if not overwrite:
                 raise Invalid(f"There is a combo {there.name} already.", {"name": f"There is a combo {there.name} already."})
             # Whatever the document leaves out has its default, also where a value was chosen here.
             whole = {"strategy": "priority", "steps": [], "tags": [], "enabled": True, **entry}
             whole["config"] = dict.fromkeys(DEFAULT) | dict(whole.get("config") or {})
-            self._update(session, there, whole, configuration, by)
+            self._update(session, there, whole, shelf, configuration, by)
             return replace(imported, updated=(*imported.updated, name))
         except Invalid as exc:
             return replace(imported, refused=(*imported.refused, Refused(name, exc.message, next(iter(exc.fields), ""))))
 
-    def _read(self, session: Session, given: Mapping[str, Any], row: ComboRow | None, configuration: Configuration) -> Combo:
+    def _read(self, given: Mapping[str, Any], row: ComboRow | None, shelf: Shelf, configuration: Configuration) -> Combo:
         """The combo that `given` makes of `row`, or makes anew. Raises Invalid with everything that is wrong with it."""
-        rows = list(session.scalars(COMBOS))
         stored = combo_value(row) if row is not None else None
         read, wrong = Given(given, LABELS), dict[str, str]()
-        name = self._name(read, row, rows)
+        name = self._name(read, row, shelf)
         strategy = read.choice("strategy", STRATEGIES, stored.strategy if stored else "priority")
         tags = read.texts("tags", stored.tags if stored else (), most=MOST_TAGS, longest=LONGEST_TAG)
         enabled = read.flag("enabled", stored.enabled if stored else True)
         config, steps = stored.config if stored else ComboConfig(), stored.steps if stored else ()
-        around = _with(configuration, rows)
+        around = replace(configuration, combos=shelf.combos)
         try:
             read.check()
         except Invalid as exc:
@@ -265,7 +290,7 @@ class Combos:
         _require_nesting(combo, stored, around.combos)
         return combo
 
-    def _name(self, read: Given, row: ComboRow | None, rows: Iterable[ComboRow]) -> str:
+    def _name(self, read: Given, row: ComboRow | None, shelf: Shelf) -> str:
         stored = row.name if row is not None else ""
         if row is not None and "name" not in read:
             return stored
@@ -276,8 +301,8 @@ class Combos:
             read.refuse("name", f"must not be or begin with {' or '.join(RESERVED_PREFIXES)}: those names are the gateway's own")
         elif not _NAME.fullmatch(name) or ".." in name:
             read.refuse("name", "may hold 1 to 100 letters, digits, dots (no two together), dashes and underscores")
-        other = next((each for each in rows if each is not row and each.name.casefold() == name.casefold()), None)
-        if other is not None:
+        other = shelf.named(name)
+        if other is not None and other is not row:
             read.refuse("name", f"is taken: there is a combo {other.name}")
         return name
 
@@ -301,13 +326,14 @@ def read_config(given: Any, stored: ComboConfig) -> ComboConfig:
 def _require_nesting(combo: Combo, stored: Combo | None, combos: Mapping[str, Combo]) -> None:
     """As things will be once it is saved, with the steps of others under its new name."""
     was = stored.name if stored is not None else combo.name
-    after = {combo.name: combo}
-    for each in combos.values():
-        if each.id != combo.id:
-            steps = tuple(replace(step, combo=combo.name) if step.combo == was else step for step in each.steps)
-            after[each.name] = replace(each, steps=steps)
-    own = tuple(replace(step, combo=combo.name) if step.combo == was else step for step in combo.steps)
-    require_nesting(combo.name, after | {combo.name: replace(combo, steps=own)})
+    if was == combo.name:
+        require_nesting(combo.name, {**combos, combo.name: combo})
+        return
+    after = {each.name: each for each in (*combos.values(), combo) if each.name != was}
+    for each in after.values():
+        steps = tuple(replace(step, combo=combo.name) if step.combo == was else step for step in each.steps)
+        after[each.name] = replace(each, steps=steps)
+    require_nesting(combo.name, after)
 
 
 def _columns(combo: Combo) -> dict[str, Any]:
@@ -321,8 +347,9 @@ def _columns(combo: Combo) -> dict[str, Any]:
     }
 
 
-def _combos(session: Session) -> dict[str, Combo]:
-    return {row.name: combo_value(row) for row in session.scalars(COMBOS)}
+def _shelf(session: Session) -> Shelf:
+    rows = list(session.scalars(COMBOS))
+    return Shelf(rows, {row.name: combo_value(row) for row in rows})
 
 
 def _with(configuration: Configuration, rows: Iterable[ComboRow]) -> Configuration:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from omniroute.errors import UpstreamStatus
 from tests.manage.conftest import Api
+from tests.manage.test_combos import suffer
 
 DEFAULTS = {"breakerFailures": 5, "breakerWindowS": 60, "breakerFirstS": 30, "breakerMostS": 300}
 
@@ -36,3 +38,15 @@ def test_settings(api: Api) -> None:
         status, refused = api("PATCH", "/api/resilience", given)
         assert (status, [each["field"] for each in refused["error"]["details"]]) == (400, list(given))
     assert api("GET", "/api/resilience")[1]["settings"] == DEFAULTS
+
+
+def test_a_breaker_opens_as_the_settings_say(api: Api) -> None:
+    api("PATCH", "/api/resilience", {"breakerFailures": 2, "breakerFirstS": 10})
+    made = api("POST", "/api/providers", {"provider": "agentrouter", "apiKey": "sk-test-0123456789"})[1]["connection"]
+    for state in ("counting", "open"):
+        suffer(api, made["id"], UpstreamStatus(500, {}, b"{}"))
+        (held,) = api("GET", "/api/resilience")[1]["held"]
+        assert (held["state"], held["model"], held["class"]) == (state, "m", "server_error")
+    api.house.clock.move(11)
+    assert api("GET", "/api/resilience")[1]["held"][0]["state"] == "half-open"
+    assert api("POST", "/api/resilience/reset", {"model": "m"}) == (200, {"places": 1, "connections": 0})
