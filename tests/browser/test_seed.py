@@ -34,7 +34,7 @@ def test_the_native_provider(first_start: FirstStart, page: Page, relay: Relay, 
         expect(page.get_by_text("Active", exact=True).first).to_be_visible()
         for model in MODELS:
             expect(page.get_by_role("region", name="Models").get_by_text(model, exact=True)).to_be_visible()
-        assert listed(here) == {f"agentrouter/{model}" for model in MODELS}
+        assert listed(here) == {f"agentrouter/{model}" for model in MODELS} | {"auto", "auto/fast", "auto/cheap"}
         assert only_connection(here)["testStatus"] == "active"
         relay.reset()
         answer = curl(PRINTED)
