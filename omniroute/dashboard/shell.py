@@ -129,7 +129,7 @@ def banners(services: Services) -> list[tuple[str, str, str]]:
             (
                 "warn",
                 "Workers can't tell each other how upstreams are doing.",
-                "Redis can't be reached. Each worker goes by what it knows itself until it is back; look at REDIS_URL and the log.",
+                "Redis can't be reached. Until it is back each worker goes by what it knows; look at REDIS_URL and the log.",
             )
         )
     return told
