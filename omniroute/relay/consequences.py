@@ -37,10 +37,8 @@ class Consequences:
         connection = candidate.connection
         self._board.failed(candidate, failure)
         if failure.rule.terminal is not None:
-            status = failure.rule.terminal
-            gevent.spawn(
-                self._store, lambda: self._connections.mark(connection.id, status, f"{failure.message} {failure.remedy}")
-            )
+            status, reason = failure.rule.terminal, f"{failure.message.rstrip('.')}. {failure.remedy}"
+            gevent.spawn(self._store, lambda: self._connections.mark(connection.id, status, reason))
         elif failure.kind == "upstream_auth_error" and connection.id not in self._confirming:
             self._confirming.add(connection.id)
             gevent.spawn(self._test, connection.id)
