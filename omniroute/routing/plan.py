@@ -86,7 +86,7 @@ def worth_trying(
         return remaining
     if again == "once_elsewhere" and any(each.rule.again == "once_elsewhere" for each in earlier):
         return ()
-    elsewhere = tuple(each for each in remaining if each.target.provider.id != failed.target.provider.id)
+    elsewhere = tuple(each for each in remaining if _elsewhere(each, failed, failure))
     return elsewhere[:1] if again == "once_elsewhere" else elsewhere
 
 
@@ -170,6 +170,13 @@ class _Planning:
 
 def _left(candidate: Candidate, why: str, kind: str, until: float | None = None) -> LeftOut:
     return LeftOut(candidate.target.shown, why, kind, candidate.target, candidate.connection, until)
+
+
+def _elsewhere(candidate: Candidate, failed: Candidate, failure: Failure) -> bool:
+    """At another provider; where only an address has failed, also at another address that a connection brings itself."""
+    if failure.rule.scope == "node" and candidate.connection.base_url != failed.connection.base_url:
+        return True
+    return candidate.target.provider.id != failed.target.provider.id
 
 
 def _bigger(target: Target, than: Target) -> bool:

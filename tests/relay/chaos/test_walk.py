@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bench.processes import free_port
 from tests.gateway import Gateway
 from tests.relay.chaos.conftest import (
     BEAT,
@@ -15,6 +16,7 @@ from tests.relay.chaos.conftest import (
     FIRST,
     KEYS,
     MODEL,
+    ONCE,
     PASSAGES,
     SECOND,
     THIRD,
@@ -172,6 +174,21 @@ def test_a_connection_that_cools_by_guess_is_asked_last_for_its_next_model(
     upstream.always("500", key=SECOND, model=MODEL)
     assert CHAT.answered(CHAT.ask(here, combo, stream=streamed), streamed) == TEXT
     assert hits(upstream) == [2, 2, 0] and len(asked(upstream, FIRST, "chaos-2")) == 1
+
+
+def test_an_address_that_is_down_leaves_the_other_addresses_of_its_provider(
+    here: Gateway, upstream: Upstream, streamed: bool
+) -> None:
+    name = f"down{int(streamed)}"
+    for number, address in enumerate((f"http://127.0.0.1:{free_port()}/v1", upstream.v1)):
+        given = {"provider": "vllm", "name": f"{name}-{number}", "apiKey": f"sk-test-{name}-{number}", "priority": number}
+        row = here.api("POST", "/api/providers", given | {"fields": {"base_url": address}})["connection"]
+    here.add_combo(f"{name}-chat", f"vllm/{MODEL}", config=ONCE)
+    answer = CHAT.ask(here, name, stream=streamed)
+    assert CHAT.answered(answer, streamed) == TEXT and answer.headers["x-omniroute-connection"] == row["id"]
+    assert classes(here, answer) == ["network_error", "ok"]
+    for each in here.api("GET", "/api/providers?provider=vllm")["connections"]:
+        here.api("DELETE", f"/api/providers/{each['id']}")
 
 
 # Limits -------------------------------------------------------------------------------------------
