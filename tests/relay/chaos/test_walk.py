@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from tests.relay.chaos.conftest import (
     logged,
     made,
 )
+from tests.relay.chaos.workers import at_once
 from tests.relay.ways import WAYS
 from tests.upstream.client import Upstream, until
 from tests.upstream.raw import Answer, Client
@@ -48,28 +50,26 @@ def left_out(answer: Answer) -> list[tuple[str, str]]:
 # Heartbeats ---------------------------------------------------------------------------------------
 
 
-def test_it_falls_over_inside_a_stream_that_heartbeats_have_opened(
-    beating: Gateway, upstream: Upstream, passage: Passage
-) -> None:
+def test_it_falls_over_inside_a_stream_that_heartbeats_have_opened(beating: Gateway, upstream: Upstream) -> None:
     upstream.always({"name": "500", "delay": 0.8}, key=FIRST, model=MODEL)
-    answer = passage.ask(beating, "pair", stream=True)
-    assert answer.body.startswith(BEAT) and passage.answered(answer, True) == TEXT
-    assert hits(upstream) == [1, 1, 0]
-    assert "x-omniroute-decision" not in answer.headers, "it was not known when the headers went out"
-    row = logged(beating, answer)
-    assert row["decision"].endswith("attempts=2") and [each["class"] for each in row["attempts"]] == ["server_error", "ok"]
+    answers = at_once([partial(passage.ask, beating, "pair", stream=True) for passage in PASSAGES.values()])
+    for passage, answer in zip(PASSAGES.values(), answers, strict=True):
+        assert answer.body.startswith(BEAT) and passage.answered(answer, True) == TEXT
+        assert "x-omniroute-decision" not in answer.headers, "it was not known when the headers went out"
+        row = logged(beating, answer)
+        assert row["decision"].endswith("attempts=2") and [each["class"] for each in row["attempts"]] == ["server_error", "ok"]
+    assert hits(upstream) == [len(PASSAGES), len(PASSAGES), 0]
 
 
-def test_all_have_failed_inside_a_stream_that_heartbeats_have_opened(
-    beating: Gateway, upstream: Upstream, passage: Passage
-) -> None:
+def test_all_have_failed_inside_a_stream_that_heartbeats_have_opened(beating: Gateway, upstream: Upstream) -> None:
     upstream.always({"name": "500", "delay": 0.8}, key=FIRST, model=MODEL)
     upstream.always("529", key=SECOND, model=MODEL)
-    answer = passage.ask(beating, "pair", stream=True)
-    told = passage.failed(answer)
-    assert answer.body.startswith(BEAT)
-    assert [each["class"] for each in told["attempts"]] == ["server_error", "overloaded"]
-    assert hits(upstream) == [1, 1, 0]
+    answers = at_once([partial(passage.ask, beating, "pair", stream=True) for passage in PASSAGES.values()])
+    for passage, answer in zip(PASSAGES.values(), answers, strict=True):
+        told = passage.failed(answer)
+        assert answer.body.startswith(BEAT)
+        assert [each["class"] for each in told["attempts"]] == ["server_error", "overloaded"]
+    assert hits(upstream) == [len(PASSAGES), len(PASSAGES), 0]
 
 
 def test_a_stall_after_a_heartbeat_and_content_is_an_error_event(beating: Gateway, upstream: Upstream) -> None:
