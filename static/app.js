@@ -292,10 +292,25 @@
     const given = event.target.dataset && event.target.dataset.enterAdds !== undefined && event.key === "Enter" && event.target;
     if (given) {
       event.preventDefault(); // it would send the form
-      const text = given.value.trim();
-      const listed = [...document.querySelectorAll("#" + given.dataset.choices + " [data-value]")].map((each) => each.dataset.value);
-      const meant = listed.includes(text) || /^[^\s/]+\/\S+$/.test(text) ? text : listed.find((each) => each.toLowerCase().includes(text.toLowerCase()));
-      if (text && meant) newRow(given.dataset, meant);
+      addTyped(given);
+    }
+  });
+
+  // Enter may come before the list of choices has followed what was typed: then it counts once the list is there.
+  function addTyped(given) {
+    const text = given.value.trim();
+    const listed = [...document.querySelectorAll("#" + given.dataset.choices + " [data-value]")].map((each) => each.dataset.value);
+    const meant = listed.includes(text) || /^[^\s/]+\/\S+$/.test(text) ? text : listed.find((each) => each.toLowerCase().includes(text.toLowerCase()));
+    delete given.dataset.entered;
+    if (text && meant) newRow(given.dataset, meant);
+    else if (text) given.dataset.entered = text;
+  }
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    for (const given of document.querySelectorAll("[data-entered]")) {
+      if (given.dataset.choices !== event.detail.target.id) continue;
+      if (given.value.trim() === given.dataset.entered) addTyped(given);
+      else delete given.dataset.entered;
     }
   });
 

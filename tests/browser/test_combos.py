@@ -58,8 +58,8 @@ def test_a_combo_from_the_first_key_to_its_reset(here: Gateway, page: Page, upst
     find.fill("three")
     page.get_by_role("button", name="Add gamma/three").click()
     find.fill("two")
-    expect(page.locator("#choices button")).to_have_count(1)
-    find.press("Enter")
+    find.press("Enter")  # before the list has followed: it counts all the same
+    expect(page.locator("#step-rows [data-row-name]")).to_have_count(2)
     find.fill("alpha/one")
     find.press("Enter")
     assert order(page) == ["gamma/three", "beta/two", "alpha/one"]
@@ -105,10 +105,10 @@ def test_a_combo_from_the_first_key_to_its_reset(here: Gateway, page: Page, upst
     assert ask(here, key, "alpha/one") == 429
     assert ask(here, key, "always-on") == 200
     expect(now.locator("ul.order > li")).to_contain_text("alpha/one")
-    expect(now.locator("ul.order > li")).to_contain_text(re.compile(r"free again\s+in 9 min \d+ s"))
+    expect(now.locator("ul.order > li")).to_contain_text(re.compile(r"free again\s+in [89] min \d+ s"))
     expect(now.locator("ol.order > li")).to_have_count(2)
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Combos").click()
-    expect(page.locator(".chain")).to_contain_text(re.compile(r"alpha/one\s+67 %cooling\s+for 9 min \d+ s"))
+    expect(page.locator(".chain")).to_contain_text(re.compile(r"alpha/one\s+67 %cooling\s+for [89] min \d+ s"))
 
     # The Health page knows it, and forgets it.
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Health").click()
