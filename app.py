@@ -16,7 +16,7 @@ from omniroute.combos.operations import Combos
 from omniroute.connections.models import ModelList
 from omniroute.connections.nodes import Nodes
 from omniroute.connections.operations import Connections
-from omniroute.connections.resilience import Resilience, as_resilience
+from omniroute.connections.resilience import Resilience, chosen_settings
 from omniroute.edge.install import install
 from omniroute.edge.sockets import ClientSockets
 from omniroute.http import Transport
@@ -72,8 +72,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     configuration = ConfigurationStore(database, catalog, vault, settings, clock)
     connections = Connections(database, configuration, catalog, vault, settings, clock)
     transport = Transport(AddressGuard.from_settings(settings), settings.connect_seconds)
-    shared = RedisState(settings.redis_url) if settings.redis_url else SqlState(database)
-    board = HealthBoard(clock, shared, resilience=lambda: as_resilience(configuration.current().settings))
+    board = make_board(settings, database, configuration, clock)
     probe = Probe(catalog, transport, configuration, connections, connections.credential, board, clock)
     combos = Combos(database, configuration, catalog, clock)
     keys = Keys(database, configuration, clock)
@@ -117,3 +116,9 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         combo_probe=ComboProbe(probe, combos, configuration, board),
         explain=Explain(configuration, board, clock),
     )
+
+
+def make_board(settings: Settings, database: Database, configuration: ConfigurationStore, clock: Clock) -> HealthBoard:
+    """What this worker knows of health, shared through Redis, or else the database."""
+    shared = RedisState(settings.redis_url) if settings.redis_url else SqlState(database)
+    return HealthBoard(clock, shared, settings=lambda: chosen_settings(configuration.current().settings))

@@ -5,6 +5,12 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
+from datetime import UTC, datetime
+
+
+def moment(seconds: float) -> str:
+    """Epoch seconds as ISO 8601 in UTC, as everywhere in the gateway's JSON: 2026-11-27T08:00:00.000Z."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 class Clock:

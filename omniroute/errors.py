@@ -45,8 +45,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
+
+from omniroute.clock import moment
 
 
 class OmniRouteError(Exception):
@@ -92,8 +93,8 @@ class LeftOutNote:
     until: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        until = None if self.until is None else datetime.fromtimestamp(self.until, UTC).isoformat(timespec="seconds")
-        return {"target": self.target, "why": self.why, "class": self.kind, "until": until and until.replace("+00:00", "Z")}
+        until = None if self.until is None else moment(self.until)
+        return {"target": self.target, "why": self.why, "class": self.kind, "until": until}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,9 @@ from omniroute.errors import Invalid, Missing
 from omniroute.given import Given
 from omniroute.models.configuration import SettingRow
 from omniroute.providers.values import Provider
-from omniroute.routing import health
 from omniroute.routing.configuration import Configuration
 from omniroute.routing.failures import RULES
-from omniroute.routing.health import Breaker, Condition, Mark, Place
+from omniroute.routing.health import Breaker, Condition, Mark, Place, ResilienceSettings
 from omniroute.security.audit import Actor, record
 from omniroute.state.configuration import ConfigurationStore
 from omniroute.state.health import HealthBoard
@@ -34,16 +33,6 @@ SETTINGS: dict[str, tuple[str, int, int]] = {
 # The weightiest first.
 STATES = ("banned", "error", "open", "half-open", "locked", "cooling", "counting")
 TEST_IT = "Put it right there, then press Test; or reset it here."
-
-
-@dataclass(frozen=True, slots=True)
-class ResilienceSettings:
-    """A breaker opens after so many failures within so many seconds, for `first` seconds, doubling to `most`."""
-
-    breaker_failures: int = 5
-    breaker_window_s: int = 60
-    breaker_first_s: int = 30
-    breaker_most_s: int = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +83,7 @@ class Resilience:
     def overview(self) -> ResilienceView:
         """Everything that is held against anybody now."""
         configuration, now = self._store.current(), self._clock.now()
-        window = as_resilience(configuration.settings).window
+        window = chosen_settings(configuration.settings).breaker_window_s
         held = [
             each
             for place, condition in tuple(self._board.health.items())
@@ -138,7 +127,7 @@ class Resilience:
 
     def settings(self) -> ResilienceSettings:
         """What was chosen, the default where nothing was."""
-        return _settings(self._store.current().settings)
+        return chosen_settings(self._store.current().settings)
 
     def change_settings(self, given: Mapping[str, Any], by: Actor) -> ResilienceSettings:
         """Change what is given; null is the default. Raises Invalid."""
@@ -148,7 +137,7 @@ class Resilience:
 
         def work(session: Session) -> ResilienceSettings:
             row = session.get(SettingRow, KEY)
-            before = _settings({KEY: row.value} if row is not None else {})
+            before = chosen_settings({KEY: row.value} if row is not None else {})
             chosen = {name: read.whole(name, getattr(before, name), low, high) for name, (_, low, high) in SETTINGS.items()}
             if chosen["breaker_first_s"] > chosen["breaker_most_s"]:
                 read.refuse("breaker_first_s", "must not be more than at most")
@@ -167,19 +156,8 @@ class Resilience:
         self._store.change(lambda session: record(session, self._clock.now(), by, "resilience.reset", "resilience", after=after))
 
 
-def as_resilience(settings: Mapping[str, object]) -> health.Resilience:
-    """What the health board goes by, of `Configuration.settings`."""
-    chosen = _settings(settings)
-    return health.Resilience(
-        failures=chosen.breaker_failures,
-        window=float(chosen.breaker_window_s),
-        first=float(chosen.breaker_first_s),
-        most=float(chosen.breaker_most_s),
-    )
-
-
-def _settings(settings: Mapping[str, object]) -> ResilienceSettings:
-    """What an older or newer program wrote beside the known names is passed over."""
+def chosen_settings(settings: Mapping[str, object]) -> ResilienceSettings:
+    """Those of `Configuration.settings`. What an older or newer program wrote beside the known names is passed over."""
     stored = settings.get(KEY)
     known = stored if isinstance(stored, Mapping) else {}
     return ResilienceSettings(**{name: value for name, value in known.items() if name in SETTINGS})

@@ -22,7 +22,7 @@ from omniroute.services import Services
 MOST_TOKENS = 100_000_000
 # Orders that differ from request to request: what is shown is one of them.
 ONE_OF_MANY: dict[str, str] = {
-    "round-robin": "Shown as on the first turn; each request begins one step further.",
+    "round-robin": "Shown for the turn that is next; each request begins one step further.",
     "weighted": "Shown is one draw; each request draws anew.",
     "random": "Shown is one draw; each request draws anew.",
     "p2c": "Shown is one draw; each request draws anew.",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from omniroute.connections.resilience import HeldView, Reset, ResilienceSettings
+from omniroute.connections.resilience import HeldView, Reset
 from omniroute.edge import current
 from omniroute.edge.bodies import RESILIENCE, RESILIENCE_RESET
 from omniroute.manage.endpoint import Endpoint
+from omniroute.routing.health import ResilienceSettings
 from omniroute.services import Services
 
 

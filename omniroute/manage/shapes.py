@@ -5,11 +5,11 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from omniroute.clock import moment
 from omniroute.connections.models import ModelView
 from omniroute.connections.operations import ConnectionView
 from omniroute.connections.resilience import HeldView
@@ -82,7 +82,7 @@ def _told(name: str, value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {word: _member(type(value), at, getattr(value, at)) for at, word, _ in _members(type(value))}
     if isinstance(value, float) and _is_time(name):
-        return _moment(value)
+        return moment(value)
     if name == "custom_headers":
         return dict(value)
     if isinstance(value, Decimal):
@@ -117,7 +117,3 @@ def _either(kinds: tuple[Any, ...]) -> dict[str, Any]:
 
 def _is_time(name: str) -> bool:
     return name == "at" or name.endswith("_at")
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

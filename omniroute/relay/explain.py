@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from omniroute.clock import Clock
+from omniroute.clock import Clock, moment
 from omniroute.errors import BadRequest, RequestError
 from omniroute.providers.values import ENDPOINTS
 from omniroute.relay.ask import Ask
-from omniroute.relay.outlook import tagged
+from omniroute.relay.outlook import tagged, turning
 from omniroute.relay.passthrough import PASSED, served
 from omniroute.routing.candidates import Candidate, LeftOut, Size, View
 from omniroute.routing.configuration import ClientKey, Configuration
@@ -68,7 +67,7 @@ class Explain:
     def explain(self, model: str, key: ClientKey | None = None, terms: Terms = USUAL) -> dict[str, Any]:
         """JSON of `GET /api/resolve`, as `key` would see it. A name that nobody answers to is an answer here, not an error.
 
-        It takes no turn of a round-robin combo and no luck: it shows turn 0 and always the same draw.
+        It takes no turn of a round-robin combo and no luck: it shows the turn that is next and always the same draw.
         """
         configuration = self.configuration.current()
         try:
@@ -78,7 +77,8 @@ class Explain:
         except RequestError as exc:
             return {"model": model, "error": _refusal(exc)}
         now, size = self.clock.now(), terms.size
-        view = View(now, random.Random(0), self.board.figures, size=size, last_good=self.board.last_good)
+        turns = {combo: self.board.peek(combo) for combo in turning(resolution.route)}
+        view = View(now, random.Random(0), self.board.figures, size=size, turns=turns, last_good=self.board.last_good)
         steps = plan(resolution, configuration, self.board.health, view, pinned=terms.connection, tags=terms.tags)
         return {
             "model": model,
@@ -163,7 +163,4 @@ def _standing(hindered: Standing) -> dict[str, Any]:
 
 
 def _moment(seconds: float | None) -> str | None:
-    """ISO 8601 in UTC, as everywhere in the management API."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    return None if seconds is None else moment(seconds)

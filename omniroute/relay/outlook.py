@@ -27,16 +27,20 @@ def view_for(ask: Ask, route: Route, board: HealthBoard, now: float, chance: ran
             f"No step of '{route.combo}' has the tags {named}.", remedy="Leave X-OmniRoute-Tags out, or tag a step of the combo."
         )
     needs = {need for each in route.routes() for need in STRATEGIES[each.strategy].needs}
-    turning = [each.combo for each in route.routes() if "turn" in STRATEGIES[each.strategy].needs]
     return View(
         now,
         chance,
         board.figures,
         size=size_of(ask) if "size" in needs else Size(),
-        turns={combo: board.turn(combo) for combo in turning},
+        turns={combo: board.turn(combo) for combo in turning(route)},
         prefix=prompt_prefix(ask.document, ask.format) if "prefix" in needs else "",
         last_good=board.last_good,
     )
+
+
+def turning(route: Route) -> list[str]:
+    """The combos of a route whose order depends on whose turn it is."""
+    return [each.combo for each in route.routes() if "turn" in STRATEGIES[each.strategy].needs]
 
 
 def size_of(ask: Ask) -> Size:

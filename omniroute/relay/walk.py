@@ -60,14 +60,14 @@ class Walk:
                 self._remaining = (*self._remaining, candidate)
             elif not self._board.enter(candidate):
                 self._board.unclaim(claimed)
-                self._passed.append(_left(candidate, "busy", "busy"))
+                self._passed.append(candidate.left_out("busy", "busy"))
             else:
                 yield from self._begun(candidate, claimed)
 
     def refused(self, candidate: Candidate, refusal: BadRequest) -> None:
         """This target's format has no place for something in the request; nothing was sent to it."""
         self._refusals.append(refusal)
-        self._passed.append(_left(candidate, refusal.message, refusal.kind))
+        self._passed.append(candidate.left_out(refusal.message, refusal.kind))
 
     def failed(self, candidate: Candidate, error: UpstreamError) -> Failure:
         """Note the failure, and what it means for those that are left."""
@@ -104,9 +104,9 @@ class Walk:
         for each in remaining:
             against = standing(self._board.health, each, now) if each.connection.id == failed.connection.id else None
             if terminal is not None and each.connection.id == failed.connection.id:
-                self._passed.append(_left(each, failure.message, terminal))
+                self._passed.append(each.left_out(failure.message, terminal))
             elif against is not None and against.stated:
-                self._passed.append(replace(_left(each, against.why, against.kind), until=against.until))
+                self._passed.append(each.left_out(against.why, against.kind, against.until))
             else:
                 (kept if against is None else last).append(each)
         return (*kept, *last)
@@ -136,7 +136,7 @@ class Walk:
             why = f"the deadline of {self.plan.config.deadline_ms} ms had passed"
         else:
             return False
-        self._passed.extend(_left(each, why, "not_tried") for each in (candidate, *self._remaining))
+        self._passed.extend(each.left_out(why, "not_tried") for each in (candidate, *self._remaining))
         self._remaining = ()
         return True
 
@@ -178,7 +178,3 @@ class Walk:
             return False
         self.plan = replace(self._planned(), ready=0)
         return self._wait_for_cooldown() and bool(self._remaining)
-
-
-def _left(candidate: Candidate, why: str, kind: str) -> LeftOut:
-    return LeftOut(candidate.target.shown, why, kind, candidate.target, candidate.connection)

@@ -24,6 +24,10 @@ class Candidate:
     def key(self) -> CandidateKey:
         return self.connection.id, self.target.model
 
+    def left_out(self, why: str, kind: str, until: float | None = None) -> LeftOut:
+        """That it is not tried, and why."""
+        return LeftOut(self.target.shown, why, kind, self.target, self.connection, until)
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:

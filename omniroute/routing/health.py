@@ -27,13 +27,13 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Resilience:
-    """When a breaker opens: so many failures within so many seconds; for so many seconds, doubling to `most`."""
+class ResilienceSettings:
+    """A breaker opens after so many failures within so many seconds, for `first` seconds, doubling to `most`."""
 
-    failures: int = 5
-    window: float = 60.0
-    first: float = 30.0
-    most: float = 300.0
+    breaker_failures: int = 5
+    breaker_window_s: int = 60
+    breaker_first_s: int = 30
+    breaker_most_s: int = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +128,14 @@ def harms(failure: Failure, candidate: Candidate) -> Iterator[Harm]:
 
 
 def after_failure(
-    condition: Condition, failure: Failure, harm: Harm, now: float, resilience: Resilience = Resilience()
+    condition: Condition, failure: Failure, harm: Harm, now: float, settings: ResilienceSettings = ResilienceSettings()
 ) -> Condition:
     """The condition of `harm.place` once `failure` has happened there."""
     mark, breaker = condition.mark, condition.breaker
     if harm.marks:
         mark = _marked(mark, failure, now)
     if harm.counts:
-        breaker = _counted(breaker or Breaker(), failure, now, resilience)
+        breaker = _counted(breaker or Breaker(), failure, now, settings)
     return Condition(mark, breaker)
 
 
@@ -201,13 +201,13 @@ def _marked(previous: Mark | None, failure: Failure, now: float) -> Mark | None:
     return Mark(failure.kind, failure.message, now, now + seconds, count=count)
 
 
-def _counted(breaker: Breaker, failure: Failure, now: float, resilience: Resilience) -> Breaker:
+def _counted(breaker: Breaker, failure: Failure, now: float, settings: ResilienceSettings) -> Breaker:
     """One failure more. While it is open nothing is counted: a guess was tried because nothing else was left."""
     state = breaker.state(now)
     if state == "open":
         return breaker
-    recent = (*(at for at in breaker.failures if now - at < resilience.window), now)[-resilience.failures :]
-    if state == "closed" and len(recent) < resilience.failures:
+    recent = (*(at for at in breaker.failures if now - at < settings.breaker_window_s), now)[-settings.breaker_failures :]
+    if state == "closed" and len(recent) < settings.breaker_failures:
         return replace(breaker, failures=recent, kind=failure.kind, reason=failure.message)
-    seconds = min(resilience.first * 2 ** min(breaker.count, 20), resilience.most)
+    seconds = min(settings.breaker_first_s * 2 ** min(breaker.count, 20), settings.breaker_most_s)
     return Breaker((), failure.kind, failure.message, now, now + seconds, breaker.count + 1)

@@ -58,7 +58,7 @@ def plan(
         if against is None:
             ready.append(candidate)
         elif against.stated:
-            left_out.append(_left(candidate, against.why, against.kind, against.until))
+            left_out.append(candidate.left_out(against.why, against.kind, against.until))
         else:
             hindered.append((against.until, candidate))
     hindered.sort(key=lambda pair: pair[0])
@@ -143,7 +143,7 @@ class _Planning:
                 continue
             candidate = Candidate(target.through(row), row, branch.step_id)
             if reason := self._unusable(candidate):
-                self.left_out.append(_left(candidate, *reason))
+                self.left_out.append(candidate.left_out(*reason))
             else:
                 found.append(candidate)
         if len(found) > 1 and as_listed:
@@ -165,11 +165,7 @@ class _Planning:
     def _note_left(self, before: list[Choice], after: list[Choice], why: str) -> None:
         kept = {candidate.key for choice in after for candidate in choice.candidates}
         for choice in before:
-            self.left_out.extend(_left(each, why, why.replace(" ", "_")) for each in choice.candidates if each.key not in kept)
-
-
-def _left(candidate: Candidate, why: str, kind: str, until: float | None = None) -> LeftOut:
-    return LeftOut(candidate.target.shown, why, kind, candidate.target, candidate.connection, until)
+            self.left_out.extend(each.left_out(why, why.replace(" ", "_")) for each in choice.candidates if each.key not in kept)
 
 
 def _elsewhere(candidate: Candidate, failed: Candidate, failure: Failure) -> bool:

@@ -16,7 +16,17 @@ from omniroute.clock import Clock
 from omniroute.errors import DatabaseAway
 from omniroute.routing.candidates import Candidate, CandidateKey, Figures
 from omniroute.routing.failures import Failure
-from omniroute.routing.health import FINE, Condition, Health, Place, Resilience, after_failure, after_success, harms, places
+from omniroute.routing.health import (
+    FINE,
+    Condition,
+    Health,
+    Place,
+    ResilienceSettings,
+    after_failure,
+    after_success,
+    harms,
+    places,
+)
 from omniroute.state.leases import Leases
 from omniroute.state.link import Link
 from omniroute.state.shared import Change, SharedState
@@ -33,7 +43,7 @@ Queue = dict[Place, list[tuple[float, Change]]]  # when each was learned, oldest
 class HealthBoard:
     """One a worker; `worker` is its name among them. All times are epoch seconds. Without `shared` it is by itself.
 
-    `resilience` says when breakers open.
+    `settings` says when breakers open.
     """
 
     def __init__(
@@ -41,9 +51,9 @@ class HealthBoard:
         clock: Clock,
         shared: SharedState | None = None,
         worker: str = "",
-        resilience: Callable[[], Resilience] = Resilience,
+        settings: Callable[[], ResilienceSettings] = ResilienceSettings,
     ) -> None:
-        self._clock, self._worker, self._resilience = clock, worker or clock.new_id(), resilience
+        self._clock, self._worker, self._settings = clock, worker or clock.new_id(), settings
         self._link = Link(shared, clock)
         self._woken = threading.Event()
         self._tally = Tally()
@@ -81,9 +91,9 @@ class HealthBoard:
     # What a request learns --------------------------------------------------------------------------
 
     def failed(self, candidate: Candidate, failure: Failure) -> None:
-        now, resilience = self._clock.now(), self._resilience()
+        now, settings = self._clock.now(), self._settings()
         for harm in harms(failure, candidate):
-            change = partial(after_failure, failure=failure, harm=harm, now=now, resilience=resilience)
+            change = partial(after_failure, failure=failure, harm=harm, now=now, settings=settings)
             self._learn(harm.place, now, change)
 
     def succeeded(self, candidate: Candidate, began: float, combo: str = "") -> None:

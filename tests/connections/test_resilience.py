@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from omniroute.connections.resilience import HeldView, ResilienceSettings, as_resilience
+from omniroute.connections.resilience import HeldView, chosen_settings
 from omniroute.errors import Invalid, Missing, UpstreamError, UpstreamNetwork, UpstreamStatus
 from omniroute.routing.candidates import Candidate
 from omniroute.routing.failures import classify
+from omniroute.routing.health import ResilienceSettings
 from omniroute.routing.route import Target
 from tests.combos.conftest import Home, furnish
 from tests.parts import ADMIN, START, Parts
@@ -191,8 +192,8 @@ def test_settings(home: Home) -> None:
     assert resilience.settings() == ResilienceSettings(5, 60, 30, 300)
     changed = resilience.change_settings({"breaker_failures": 3, "breaker_most_s": 600}, ADMIN)
     assert changed == resilience.settings() == ResilienceSettings(3, 60, 30, 600)
-    value = as_resilience(parts.store.current().settings)
-    assert (value.failures, value.window, value.first, value.most) == (3, 60.0, 30.0, 600.0)
+    value = chosen_settings(parts.store.current().settings)
+    assert (value.breaker_failures, value.breaker_window_s, value.breaker_first_s, value.breaker_most_s) == (3, 60, 30, 600)
     (row,) = parts.audited("resilience.update")
     assert (row.before, row.after) == (
         {"breaker_failures": 5, "breaker_most_s": 300},

@@ -13,7 +13,7 @@ from omniroute.errors import StreamCut, UpstreamNetwork, UpstreamStatus
 from omniroute.models.db import Database
 from omniroute.routing.candidates import Candidate, Figures
 from omniroute.routing.failures import Failure, classify
-from omniroute.routing.health import Place, Resilience, places, probes, standing
+from omniroute.routing.health import Place, ResilienceSettings, places, probes, standing
 from omniroute.state.health import PLACES, QUEUED, HealthBoard
 from omniroute.state.shared import SharedState
 from omniroute.state.sql import SqlState
@@ -134,7 +134,7 @@ def test_failures_of_several_workers_open_one_breaker(board: HealthBoard, beside
 
 
 def test_what_is_chosen_for_breakers_counts(shared: SharedState, clock: HandClock) -> None:
-    board = HealthBoard(clock, shared, resilience=lambda: Resilience(failures=1))
+    board = HealthBoard(clock, shared, settings=lambda: ResilienceSettings(breaker_failures=1))
     board.failed(HERE, REFUSED)
     breaker = board.health[NODE].breaker
     assert breaker is not None and breaker.state(clock.now()) == "open"

@@ -10,34 +10,15 @@ import pytest
 from tests.gateway import Gateway
 from tests.relay.chaos.conftest import CHAT, FIRST, MODEL, PASSAGES, SECOND, Passage, asked, classes, forgiven, hits, logged
 from tests.relay.chaos.workers import at_once
+from tests.relay.test_failures import FAULTS as PLAIN_FAULTS
 from tests.upstream.client import Upstream
 from tests.upstream.raw import Answer
 from tests.upstream.script import TEXT
 from tests.upstream.untrusted import UntrustedTls
 
-# Script -> the client's status when that is all there is, the class.
-FAULTS: dict[str, tuple[int, str]] = {
-    "400": (400, "bad_request"),
-    "401": (502, "upstream_auth_error"),
-    "402": (429, "quota_exhausted"),
-    "403": (403, "client_error"),
-    "404": (404, "model_not_found"),
-    "408": (408, "server_error"),
-    "413": (413, "bad_request"),
-    "429": (429, "rate_limited"),
-    "429-bare": (429, "rate_limited"),
+# Script -> the client's status when that is all there is, the class. What takes a second of silence is in SILENCES.
+FAULTS = {name: told for name, told in PLAIN_FAULTS.items() if name != "hang"} | {
     "429-long": (429, "rate_limited"),
-    "500": (500, "server_error"),
-    "502": (502, "server_error"),
-    "503": (503, "overloaded"),
-    "529": (529, "overloaded"),
-    "context": (400, "context_too_long"),
-    "html": (502, "upstream_not_json"),
-    "html-500": (500, "server_error"),
-    "empty": (502, "upstream_empty"),
-    "not-json": (502, "upstream_not_json"),
-    "redirect": (502, "upstream_redirect"),
-    "reset": (502, "network_error"),
     "bad-chunk-first": (502, "stream_cut"),
     "cut-first": (502, "stream_cut"),
 }
