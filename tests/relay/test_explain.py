@@ -143,6 +143,7 @@ def test_it_takes_no_turn_and_no_luck(desk: Desk) -> None:
     assert {tuple(connections(desk.told("round"))) for _ in range(5)} == {("third", "first", "second")}
     assert len({tuple(connections(desk.told("drawn"))) for _ in range(20)}) == 1
     assert desk.board.turn("round") == 0
+    assert connections(desk.told("round")) == ["first", "second", "third"], "the turn that is next"
 
 
 def test_the_last_good_one_is_known(desk: Desk) -> None:

@@ -29,7 +29,7 @@ ALL_FAULTS = FAULTS | STREAM_FAULTS
 # What goes wrong after part of the answer is out.
 LATER: dict[str, str] = {"cut": "stream_cut", "bad-chunk": "stream_cut", "stall": "stream_stalled", "error-later": "overloaded"}
 ODD = ["gzip", "close", "crlf", "bom", "comments", "nulls", "malformed", "no-last-blank", "bytewise"]
-ELSEWHERE_ONLY = {"400", "403", "413", "reset", "redirect"}  # another connection of the same node is not asked
+ELSEWHERE_ONLY = {"400", "403", "413", "422", "reset", "redirect"}  # another connection of the same node is not asked
 
 
 CASES = [(False, fault) for fault in FAULTS] + [(True, fault) for fault in FAULTS | STREAM_FAULTS]
