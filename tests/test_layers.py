@@ -16,6 +16,7 @@ ORDER = (
     ("errors", "clock", "secrets_file", "settings", "address_guard", "http", "file_lock", "threads", "given"),
     ("formats",),
     ("providers",),
+    ("limits", "prices"),
     ("routing",),
     ("models",),
     ("security",),
@@ -33,6 +34,8 @@ LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 NEVER = {
     "formats": PURE,
     "providers": PURE,
+    "limits": PURE,
+    "prices": PURE,
     "routing": PURE,
     "models": ("flask", "requests", "urllib3"),
     "security": ("flask", "requests", "urllib3"),

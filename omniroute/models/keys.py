@@ -26,6 +26,27 @@ class KeyRow(Model):
     allowed_models: Mapped[list[Any]] = mapped_column(sa.JSON)
     allowed_endpoints: Mapped[list[Any]] = mapped_column(sa.JSON)
     no_log: Mapped[bool]
+    log_bodies: Mapped[bool] = mapped_column(default=False)
+    requests_per_minute: Mapped[int | None]
+    tokens_per_minute: Mapped[int | None] = mapped_column(sa.BigInteger)
+    max_concurrent: Mapped[int | None]
     last_used_at: Mapped[float | None] = mapped_column(sa.Double)
+    created_at: Mapped[float] = mapped_column(sa.Double)
+    updated_at: Mapped[float] = mapped_column(sa.Double)
+
+
+class BudgetRow(Model):
+    """One a key and period. `limit` is in micro-dollars for the unit "usd", in tokens for "tokens"."""
+
+    __tablename__ = "budgets"
+    __table_args__ = (sa.UniqueConstraint("key_id", "period"),)
+
+    id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
+    key_id: Mapped[str] = mapped_column(sa.ForeignKey("client_keys.id", ondelete="CASCADE"))
+    period: Mapped[str] = mapped_column(sa.String(8))
+    unit: Mapped[str] = mapped_column(sa.String(8))
+    limit: Mapped[int] = mapped_column(sa.BigInteger)
+    warn_at: Mapped[float] = mapped_column(sa.Double)
+    timezone: Mapped[str] = mapped_column(sa.String(64))
     created_at: Mapped[float] = mapped_column(sa.Double)
     updated_at: Mapped[float] = mapped_column(sa.Double)

@@ -15,7 +15,8 @@ class LogRow(Model):
 
     `at` is seconds since 1970, when the request came in; `first_ms` and `total_ms` count from there. `status` is what the
     client got, `kind` "ok" or the failure class. A token count is null when it was not told; 0 was told. `usage_source` is
-    reported, partial, estimated or absent. `attempts` is a list of {target, connection, status, class, message, detail, ms}.
+    reported, partial, estimated or absent. `cost` is in micro-dollars, null where it is not known; `price_source` says whose
+    prices it was made of. `attempts` is a list of {target, connection, at_ms, status, class, message, detail, ms}.
     """
 
     __tablename__ = "log_rows"
@@ -47,6 +48,10 @@ class LogRow(Model):
     cache_write_tokens: Mapped[int | None] = mapped_column(sa.BigInteger)
     reasoning_tokens: Mapped[int | None] = mapped_column(sa.BigInteger)
     usage_source: Mapped[str] = mapped_column(sa.String(16))
+    cost: Mapped[int | None] = mapped_column(sa.BigInteger)
+    price_source: Mapped[str | None] = mapped_column(sa.String(16))
+    combo: Mapped[str | None] = mapped_column(sa.String(256))
+    step_id: Mapped[str | None] = mapped_column(sa.String(36))
     first_ms: Mapped[int | None]
     total_ms: Mapped[int | None]
     attempts: Mapped[list[Any]] = mapped_column(sa.JSON)
@@ -55,3 +60,16 @@ class LogRow(Model):
     finish: Mapped[str | None] = mapped_column(sa.String(64))
     upstream_request_id: Mapped[str | None] = mapped_column(sa.String(256))
     dropped: Mapped[list[Any]] = mapped_column(sa.JSON)
+
+
+class BodyRow(Model):
+    """The bodies of one request, sealed and cut to size, where somebody asked to keep them. They go before the row does."""
+
+    __tablename__ = "log_bodies"
+
+    id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)  # of the log row
+    at: Mapped[float] = mapped_column(sa.Double, index=True)
+    request: Mapped[str | None] = mapped_column(sa.Text)
+    request_size: Mapped[int] = mapped_column(sa.BigInteger)  # bytes, before it was cut
+    response: Mapped[str | None] = mapped_column(sa.Text)
+    response_size: Mapped[int] = mapped_column(sa.BigInteger)

@@ -11,7 +11,7 @@ from typing import Literal
 
 State = Literal["absent", "behind", "current", "ahead"]
 
-REVISIONS = ("0001", "0002", "0003", "0004")  # oldest first
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")  # oldest first
 HEAD = REVISIONS[-1]
 
 

@@ -42,21 +42,28 @@ class HoldRow(Model):
 
 
 class CounterRow(Model):
-    """What was spent under `name`; what is only reserved stands in reservations."""
+    """What counts against a limit, by parts of its window: `bucket` is when a part begins. `reserved` is not yet spent."""
 
     __tablename__ = "counters"
 
     name: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    bucket: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
     spent: Mapped[int] = mapped_column(sa.BigInteger)
+    reserved: Mapped[int] = mapped_column(sa.BigInteger)
+    expires: Mapped[float] = mapped_column(sa.Double, index=True)
 
 
-class ReservationRow(Model):
-    __tablename__ = "reservations"
+class TicketRow(Model):
+    """What one request has reserved: `lines` is a list of [counter, bucket, amount, expires]. `document` is what its log row
+    would say if nobody settled it.
+    """
 
-    id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
-    name: Mapped[str] = mapped_column(sa.Text, index=True)
-    amount: Mapped[int] = mapped_column(sa.BigInteger)
-    until: Mapped[float] = mapped_column(sa.Double)
+    __tablename__ = "tickets"
+
+    id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    lines: Mapped[list[Any]] = mapped_column(sa.JSON)
+    document: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    until: Mapped[float] = mapped_column(sa.Double, index=True)
 
 
 class ReportRow(Model):

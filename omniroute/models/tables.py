@@ -7,11 +7,12 @@ from omniroute.models.audit import AuditRow
 from omniroute.models.combos import AliasRow, ComboRow
 from omniroute.models.configuration import ConfigVersionRow, SettingRow
 from omniroute.models.db import Base
-from omniroute.models.keys import KeyRow
-from omniroute.models.logs import LogRow
+from omniroute.models.keys import BudgetRow, KeyRow
+from omniroute.models.logs import BodyRow, LogRow
 from omniroute.models.responses import ResponseRow
-from omniroute.models.shared import ConditionRow, CounterRow, HoldRow, ReportRow, ReservationRow, TurnRow
+from omniroute.models.shared import ConditionRow, CounterRow, HoldRow, ReportRow, TicketRow, TurnRow
 from omniroute.models.upstreams import ConnectionRow, ModelRow, NodeRow
+from omniroute.models.usage import DayRow, HourRow, PriceRow
 
 TABLES = (
     AdminRow,
@@ -23,7 +24,12 @@ TABLES = (
     ComboRow,
     AliasRow,
     KeyRow,
+    BudgetRow,
+    PriceRow,
     LogRow,
+    BodyRow,
+    HourRow,
+    DayRow,
     ResponseRow,
     AuditRow,
     SettingRow,
@@ -32,7 +38,7 @@ TABLES = (
     TurnRow,
     HoldRow,
     CounterRow,
-    ReservationRow,
+    TicketRow,
     ReportRow,
 )
 METADATA = Base.metadata

@@ -47,6 +47,7 @@ class ConnectionRow(Model):
     key_hint: Mapped[str] = mapped_column(sa.String(32))
     priority: Mapped[int]
     max_concurrent: Mapped[int | None]
+    quota: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))  # a ConnectionQuota of omniroute/limits
     is_active: Mapped[bool]
     fields: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
     test_status: Mapped[str] = mapped_column(sa.String(16))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from omniroute.limits.limit import ConnectionQuota, KeyLimits
+from omniroute.prices.price import Price
 from omniroute.providers.catalog import Provider
 
 
@@ -31,6 +33,7 @@ class Connection:
     succeeded: bool = False  # has answered at least once: routing/failures.py reads some errors differently then
     fields: Mapping[str, str] = field(default_factory=dict)
     base_url: str = ""
+    quota: ConnectionQuota | None = None
 
     @property
     def terminal(self) -> bool:
@@ -55,6 +58,8 @@ class ClientKey:
     allowed_models: tuple[str, ...] = ()  # globs over the requested name; empty: all
     allowed_endpoints: tuple[str, ...] = ()  # paths such as "/v1/messages"; empty: all
     no_log: bool = False
+    log_bodies: bool = False
+    limits: KeyLimits | None = None  # None: nothing is limited
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +137,7 @@ class Configuration:
     before the slash (lower case: ids, aliases, prefixes) to the one id that owns it now. `connections` lists, per
     provider id, the connections in order of priority. `keys` is by SHA-256 hex digest. `combos` is by name, in their order;
     `aliases` are in the order in which they are looked at. `cc_enabled` is the flag ENABLE_CC_COMPATIBLE_PROVIDER: nodes left
-    from earlier are known without it, but not asked.
+    from earlier are known without it, but not asked. `prices` are the operator's, by provider id: (model or glob, price).
     """
 
     version: int
@@ -145,6 +150,7 @@ class Configuration:
     cc_enabled: bool = True
     combos: Mapping[str, Combo] = field(default_factory=dict)
     aliases: tuple[Alias, ...] = ()
+    prices: Mapping[str, tuple[tuple[str, Price], ...]] = field(default_factory=dict)
 
     def connection(self, connection_id: str) -> Connection | None:
         for rows in self.connections.values():

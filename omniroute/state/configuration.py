@@ -20,15 +20,17 @@ from omniroute.errors import DatabaseAway, VaultError
 from omniroute.models.combos import AliasRow, ComboRow
 from omniroute.models.configuration import ConfigVersionRow, SettingRow
 from omniroute.models.db import Database
-from omniroute.models.keys import KeyRow
+from omniroute.models.keys import BudgetRow, KeyRow
 from omniroute.models.upstreams import ConnectionRow, ModelRow, NodeRow
+from omniroute.models.usage import PriceRow
+from omniroute.prices.price import Price
 from omniroute.providers.catalog import Catalog, Provider
 from omniroute.providers.nodes import as_provider
-from omniroute.routing.configuration import Configuration, Connection, ListedModel
+from omniroute.routing.configuration import ClientKey, Configuration, Connection, ListedModel
 from omniroute.security.vault import Vault
 from omniroute.settings import Settings
 from omniroute.state.beacon import Beacon
-from omniroute.state.rows import alias_value, combo_value, connection_value, key_value, model_value, node_value
+from omniroute.state.rows import alias_value, combo_value, connection_value, key_value, model_value, node_value, price_value
 
 T = TypeVar("T")
 V = TypeVar("V", Connection, ListedModel)
@@ -148,13 +150,34 @@ def _load(session: Session, catalog: Catalog, vault: Vault, cc_enabled: bool) ->
         providers=MappingProxyType(providers),
         prefixes=MappingProxyType(_prefixes(catalog, nodes)),
         connections=_grouped(connection_value(row, providers.get(row.provider_id)) for row in connections),
-        keys=MappingProxyType({row.digest: key_value(row) for row in session.scalars(sa.select(KeyRow))}),
+        keys=MappingProxyType(_keys(session)),
         models=_grouped(model_value(row) for row in models),
         settings=MappingProxyType({row.key: row.value for row in session.scalars(sa.select(SettingRow))}),
         cc_enabled=cc_enabled,
         combos=MappingProxyType({row.name: combo_value(row) for row in session.scalars(COMBOS)}),
         aliases=tuple(alias_value(row) for row in session.scalars(ALIASES)),
+        prices=MappingProxyType(_prices(session)),
     )
+
+
+def _keys(session: Session) -> dict[str, ClientKey]:
+    budgets: dict[str, list[BudgetRow]] = {}
+    for row in session.scalars(sa.select(BudgetRow).order_by(BudgetRow.period)):
+        budgets.setdefault(row.key_id, []).append(row)
+    return {row.digest: key_value(row, budgets.get(row.id, ())) for row in session.scalars(sa.select(KeyRow))}
+
+
+def _prices(session: Session) -> dict[str, tuple[tuple[str, Price], ...]]:
+    """Exact names before globs, and of those the longest first."""
+    found: dict[str, list[tuple[str, Price]]] = {}
+    for row in session.scalars(sa.select(PriceRow)):
+        found.setdefault(row.provider_id, []).append((row.model, price_value(row)))
+    return {provider_id: tuple(sorted(prices, key=_exact_first)) for provider_id, prices in found.items()}
+
+
+def _exact_first(priced: tuple[str, Price]) -> tuple[bool, int, str]:
+    model = priced[0]
+    return any(mark in model for mark in "*?["), -len(model), model
 
 
 def _version(session: Session) -> int:

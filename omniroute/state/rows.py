@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from omniroute.limits.limit import Budget, KeyLimits, quota_of
 from omniroute.models.combos import AliasRow, ComboRow
-from omniroute.models.keys import KeyRow
+from omniroute.models.keys import BudgetRow, KeyRow
 from omniroute.models.upstreams import ConnectionRow, ModelRow, NodeRow
+from omniroute.models.usage import PriceRow
+from omniroute.prices.price import Price, price_of
 from omniroute.providers.addresses import base_url
 from omniroute.providers.nodes import Node
 from omniroute.providers.values import Provider
@@ -47,10 +50,11 @@ def connection_value(row: ConnectionRow, provider: Provider | None = None) -> Co
         succeeded=row.succeeded,
         fields={name: value["sealed"] if isinstance(value, Mapping) else value for name, value in row.fields.items()},
         base_url=address if provider and address != provider.base_url else "",
+        quota=quota_of(row.quota),
     )
 
 
-def key_value(row: KeyRow) -> ClientKey:
+def key_value(row: KeyRow, budgets: Sequence[BudgetRow] = ()) -> ClientKey:
     return ClientKey(
         id=row.id,
         name=row.name,
@@ -61,7 +65,17 @@ def key_value(row: KeyRow) -> ClientKey:
         allowed_models=tuple(row.allowed_models),
         allowed_endpoints=tuple(row.allowed_endpoints),
         no_log=row.no_log,
+        log_bodies=row.log_bodies,
+        limits=_limits(row, budgets),
     )
+
+
+def budget_value(row: BudgetRow) -> Budget:
+    return Budget(row.period, row.unit, row.limit, row.warn_at, row.timezone)  # type: ignore[arg-type]  # checked when it was saved
+
+
+def price_value(row: PriceRow) -> Price:
+    return price_of(row.price)
 
 
 def model_value(row: ModelRow) -> ListedModel:
@@ -98,6 +112,16 @@ def _step(given: Mapping[str, Any]) -> ComboStep:
         tags=tuple(given.get("tags") or ()),
         enabled=given.get("enabled", True),
     )
+
+
+def _limits(row: KeyRow, budgets: Sequence[BudgetRow]) -> KeyLimits | None:
+    limits = KeyLimits(
+        requests_per_minute=row.requests_per_minute,
+        tokens_per_minute=row.tokens_per_minute,
+        max_concurrent=row.max_concurrent,
+        budgets=tuple(budget_value(budget) for budget in budgets),
+    )
+    return None if limits == KeyLimits() else limits
 
 
 def _opened(value: Any, vault: Vault) -> str | None:

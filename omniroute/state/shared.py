@@ -1,4 +1,4 @@
-"""What all workers share: health, turns, holds, counters, reservations and reports, behind one interface.
+"""What all workers share: health, turns, holds, tickets with counters, and reports, behind one interface.
 
 `state/sql.py` keeps it in the database (SQLite or Postgres), `state/redis.py` in Redis. The same tests run on all three.
 Times are epoch seconds and always an argument, so that a store has no clock.
@@ -6,12 +6,49 @@ Times are epoch seconds and always an argument, so that a store has no clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from omniroute.limits.limit import Line
 from omniroute.routing.health import Condition, Health, Place
 
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
 Change = Callable[[Condition], Condition]  # pure: it may run more than once
+
+
+class Reserved(NamedTuple):
+    """`refused` is the index of the first line without room, None when all were reserved. `used` is what was spent and reserved
+    in the window of each line before, as far as they were looked at. `blocking` is the bucket of the refusing line whose end
+    makes room: the first one without which it would be below its limit.
+    """
+
+    refused: int | None
+    used: tuple[int, ...]
+    blocking: int | None = None
+
+
+class Part(NamedTuple):
+    """What is spent in the end, or reserved, in one bucket of a counter. `expires` as in Line."""
+
+    counter: str
+    bucket: int
+    amount: int
+    expires: float
+
+
+class Settlement(NamedTuple):
+    ticket: str
+    parts: tuple[Part, ...]
+
+
+class Lapsed(NamedTuple):
+    """A ticket whose worker is gone: what it had reserved, and what its log row would have said."""
+
+    ticket: str
+    lines: tuple[Part, ...]
+    document: Mapping[str, Any]
 
 
 class SharedState(Protocol):
@@ -58,25 +95,42 @@ class SharedState(Protocol):
     def held(self, names: Iterable[str], now: float) -> dict[str, int]:
         """How many are taken under each name now."""
 
-    # Counters with reservations -----------------------------------------------------------------
+    # Tickets: what one request has reserved of its limits ---------------------------------------
 
-    def reserve(self, name: str, amount: int, limit: int, now: float, until: float) -> str | None:
-        """Reserve `amount` if spent + reserved is below `limit`; the reservation's id, or None. It lapses at `until`."""
+    in_database: bool  # tickets and counters can take part in a transaction of the database
 
-    def settle(self, reservation: str, spent: int) -> bool:
-        """Turn the reservation into what was spent in the end. False when it is not there: lapsed, or settled before."""
+    def reserve(self, ticket: str, lines: Sequence[Line], document: Mapping[str, Any], now: float, until: float) -> Reserved:
+        """Reserve all lines, if each has room, or none. Room is there while spent + reserved in its window are below its limit.
 
-    def release(self, reservation: str) -> bool:
-        """Give the reservation back. False when it is not there."""
+        The ticket's lease ends at `until`, but what lapses stays reserved until somebody settles it (see `lapsed`). A ticket
+        that is there already gets the lines added, and the members of `document` over those that it has.
+        """
 
-    def spend(self, name: str, amount: int) -> int:
-        """Count `amount` as spent without a reservation; returns what is spent now."""
+    def release(self, ticket: str, counters: Iterable[str]) -> None:
+        """Give back what the ticket has reserved in these counters; the ticket stays for the others."""
 
-    def counted(self, names: Iterable[str], now: float) -> dict[str, tuple[int, int]]:
-        """(spent, reserved) under each name, lapsed reservations left out."""
+    def settle(self, settlements: Sequence[Settlement], session: Session | None = None) -> frozenset[str]:
+        """End tickets: what each has reserved is gone, and its parts are spent. Returns the tickets that were there; for one that
+        was not, nothing is spent. `session` is the transaction to take part in, where `in_database`.
+        """
 
-    def forget_counters(self, names: Iterable[str]) -> None:
-        """Start these again from 0; their reservations are gone."""
+    def spend(self, parts: Sequence[Part], session: Session | None = None) -> None:
+        """Add to what is spent, without a ticket. Amounts may be negative."""
+
+    def keep(self, tickets: Iterable[str], until: float) -> None:
+        """Move the end of these leases on. Those that are gone are passed over."""
+
+    def lapsed(self, before: float, most: int) -> list[Lapsed]:
+        """Tickets whose lease ended before that, the oldest first. They are left as they are."""
+
+    def counted(self, wanted: Iterable[tuple[str, int]]) -> dict[str, tuple[int, int]]:
+        """(spent, reserved) by counter, for (counter, since): all buckets from there on."""
+
+    def recount(self, counter: str, spent: Mapping[int, int], expires: float) -> None:
+        """Put these buckets in place of what the counter has spent; what is reserved stays."""
+
+    def forget_counters(self, prefix: str) -> None:
+        """Forget every counter whose name begins so, with what is reserved in it."""
 
     # Reports ------------------------------------------------------------------------------------
 
@@ -93,7 +147,7 @@ class SharedState(Protocol):
 
     def sweep(self, now: float) -> None:
         """Delete what has lapsed, and conditions that nobody asks for any more (state/conditions.py). Any worker may, at any
-        time. A reservation that has lapsed can be settled until then.
+        time. Tickets that lapsed are left to `lapsed`, buckets that expired go.
         """
 
     def close(self) -> None:

@@ -32,7 +32,7 @@ def test_revisions_are_those_of_the_folder() -> None:
 
 
 def test_every_table_is_listed() -> None:
-    assert {table.__tablename__ for table in TABLES} == set(METADATA.tables)
+    assert {table.__table__.name for table in TABLES} == set(METADATA.tables)
 
 
 def test_migrated_tables_are_the_declared_ones(empty_url: str) -> None:
