@@ -72,7 +72,8 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     configuration = ConfigurationStore(database, catalog, vault, settings, clock)
     connections = Connections(database, configuration, catalog, vault, settings, clock)
     transport = Transport(AddressGuard.from_settings(settings), settings.connect_seconds)
-    board = make_board(settings, database, configuration, clock)
+    shared = RedisState(settings.redis_url) if settings.redis_url else SqlState(database)
+    board = HealthBoard(clock, shared, settings=lambda: chosen_settings(configuration.current().settings))
     probe = Probe(catalog, transport, configuration, connections, connections.credential, board, clock)
     combos = Combos(database, configuration, catalog, clock)
     keys = Keys(database, configuration, clock)
@@ -97,6 +98,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         catalog=catalog,
         database=database,
         configuration=configuration,
+        shared=shared,
         accounts=Accounts(database, Sessions(database, clock), LoginThrottle(database, clock), settings, clock),
         keys=keys,
         nodes=Nodes(database, configuration, catalog, vault, settings, clock),
@@ -116,9 +118,3 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         combo_probe=ComboProbe(probe, combos, configuration, board),
         explain=Explain(configuration, board, clock),
     )
-
-
-def make_board(settings: Settings, database: Database, configuration: ConfigurationStore, clock: Clock) -> HealthBoard:
-    """What this worker knows of health, shared through Redis, or else the database."""
-    shared = RedisState(settings.redis_url) if settings.redis_url else SqlState(database)
-    return HealthBoard(clock, shared, settings=lambda: chosen_settings(configuration.current().settings))

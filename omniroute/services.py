@@ -26,6 +26,7 @@ from omniroute.security.audit import AuditLog
 from omniroute.settings import Settings
 from omniroute.state.configuration import ConfigurationStore
 from omniroute.state.health import HealthBoard
+from omniroute.state.shared import SharedState
 from omniroute.usage.logs import LogReports
 
 
@@ -36,6 +37,7 @@ class Services:
     catalog: Catalog
     database: Database
     configuration: ConfigurationStore
+    shared: SharedState
     accounts: Accounts
     keys: Keys
     nodes: Nodes
