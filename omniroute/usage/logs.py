@@ -7,13 +7,16 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from omniroute.errors import Invalid, Missing
-from omniroute.models.db import Database, insert_new
+from omniroute.models.db import Database
 from omniroute.models.logs import LogRow
 from omniroute.models.paging import Page, page
 from omniroute.security.redaction import redact, redact_values
+from omniroute.usage.rollups import add_rows
 
 LONGEST_TEXT = 4000  # characters of a message, remedy, decision or path
 MOST_ATTEMPTS = 64
@@ -87,6 +90,10 @@ class LogView:
     cache_write_tokens: int | None
     reasoning_tokens: int | None
     usage_source: str
+    cost: int | None
+    price_source: str | None
+    combo: str | None
+    step_id: str | None
     first_ms: int | None
     total_ms: int | None
     attempts: tuple[dict[str, Any], ...]
@@ -117,15 +124,27 @@ class LogReports:
 
 
 def insert_rows(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write a batch; for use inside `Database.write`. A row that is there already is left alone.
+    """Write a batch and count it in the rollups; for use inside `Database.write`. A row that is there already is left alone."""
+    whole = [storable(row) for row in rows]
+    new = insert(session, whole)
+    first = {row["id"]: row for row in reversed(whole)}
+    add_rows(session, [first[row_id] for row_id in new])
 
-    Each needs `id` and `at`; unknown names raise KeyError. Texts are cut to what their column holds, and what upstreams
-    said is redacted once more.
+
+def insert(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Write rows that are `storable` already, without counting them. Returns the ids of those that were not there before."""
+    if not rows:
+        return []
+    make = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    statement = make(LogRow).on_conflict_do_nothing().returning(LogRow.id)
+    return list(session.connection().execute(statement, list(rows)).scalars())
+
+
+def storable(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with all its columns. It needs `id` and `at`; unknown names raise KeyError.
+
+    Texts are cut to what their column holds, and what upstreams said is redacted once more.
     """
-    insert_new(session, LogRow, [_storable(row) for row in rows])
-
-
-def _storable(given: Mapping[str, Any]) -> dict[str, Any]:
     if unknown := given.keys() - _BLANK.keys():
         raise KeyError(f"log rows have no {sorted(unknown)}")
     row: dict[str, Any] = {**_BLANK, **given}
