@@ -1,4 +1,4 @@
-"""The arithmetic of counters: whether lines have room, and what one transaction changes in each bucket."""
+"""The arithmetic of counters: which line has no room, when there is some again, and what one transaction does to each bucket."""
 
 from __future__ import annotations
 
@@ -6,31 +6,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from omniroute.limits.limit import Line
-from omniroute.state.shared import Part, Reserved
+from omniroute.state.shared import Part
 
 
 class Step(NamedTuple):
     """What is added to a bucket, and how much of what is reserved in it is taken away."""
 
-    spent: int
-    reserved: int
-    taken: int
-    expires: float
+    spent: int = 0
+    reserved: int = 0
+    taken: int = 0
+    expires: float = 0.0
 
 
-def room(lines: Sequence[Line], counters: Mapping[str, Mapping[int, int]]) -> Reserved:
-    """`counters` is what is spent and reserved, by counter and bucket."""
-    used: list[int] = []
-    for index, line in enumerate(lines):
-        held = {bucket: amount for bucket, amount in counters.get(line.counter, {}).items() if bucket >= line.since}
-        used.append(sum(held.values()))
-        if used[-1] >= line.limit:
-            return Reserved(index, tuple(used), _blocking(held, line.limit))
-    return Reserved(None, tuple(used))
+def refusing(lines: Sequence[Line], used: Sequence[int]) -> int | None:
+    """The first line whose window holds its limit or more; `used` is what is spent and reserved in each."""
+    return next((index for index, line in enumerate(lines) if used[index] >= line.limit), None)
 
 
-def _blocking(held: Mapping[int, int], limit: int) -> int | None:
-    """The bucket without which, and without all before it, the rest is below `limit`."""
+def blocking(held: Mapping[int, int], limit: int) -> int | None:
+    """The bucket of a window whose end makes room: the first without which, and without all before it, the rest is below `limit`.
+
+    None where that is never so, as with a limit of 0.
+    """
     rest = sum(held.values())
     for bucket in sorted(held):
         rest -= held[bucket]
@@ -42,9 +39,13 @@ def _blocking(held: Mapping[int, int], limit: int) -> int | None:
 def steps(spent: Iterable[Part] = (), reserved: Iterable[Part] = (), taken: Iterable[Part] = ()) -> dict[tuple[str, int], Step]:
     """By counter and bucket, in order."""
     found: dict[tuple[str, int], Step] = {}
-    for member, parts in (("spent", spent), ("reserved", reserved), ("taken", taken)):
-        for part in parts:
-            before = found.get((part.counter, part.bucket), Step(0, 0, 0, part.expires))
-            amount = getattr(before, member) + part.amount
-            found[part.counter, part.bucket] = before._replace(**{member: amount}, expires=max(before.expires, part.expires))
+    for counter, bucket, amount, expires in spent:
+        before = found.get((counter, bucket), Step())
+        found[counter, bucket] = before._replace(spent=before.spent + amount, expires=max(before.expires, expires))
+    for counter, bucket, amount, expires in reserved:
+        before = found.get((counter, bucket), Step())
+        found[counter, bucket] = before._replace(reserved=before.reserved + amount, expires=max(before.expires, expires))
+    for counter, bucket, amount, expires in taken:
+        before = found.get((counter, bucket), Step())
+        found[counter, bucket] = before._replace(taken=before.taken + amount, expires=max(before.expires, expires))
     return dict(sorted(found.items()))

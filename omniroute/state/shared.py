@@ -39,8 +39,11 @@ class Part(NamedTuple):
 
 
 class Settlement(NamedTuple):
+    """`parts` are spent where the ticket is there, `otherwise` where it is not."""
+
     ticket: str
     parts: tuple[Part, ...]
+    otherwise: tuple[Part, ...] = ()
 
 
 class Lapsed(NamedTuple):
@@ -111,7 +114,8 @@ class SharedState(Protocol):
 
     def settle(self, settlements: Sequence[Settlement], session: Session | None = None) -> frozenset[str]:
         """End tickets: what each has reserved is gone, and its parts are spent. Returns the tickets that were there; for one that
-        was not, nothing is spent. `session` is the transaction to take part in, where `in_database`.
+        was not, nothing is spent but what it has for that case. `session` is the transaction to take part in, where
+        `in_database`: only one `settle` or `spend` in each, lest two transactions wait for each other.
         """
 
     def spend(self, parts: Sequence[Part], session: Session | None = None) -> None:

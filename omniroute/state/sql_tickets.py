@@ -1,13 +1,16 @@
-"""Tickets and counters in the database. Each call is one transaction of a few statements, all of them built once.
+"""Tickets and counters in the database. Each call is one transaction of a few statements.
 
-On Postgres whoever changes a counter holds its advisory lock, and takes the rows of tickets before any of these locks, in
-order of their ids: so no two transactions wait for each other.
+On Postgres whoever reads a counter to change it, or changes it, holds its advisory lock. The rows of tickets come first, in
+order of their ids, then all of these locks at once, in order of their numbers: so no two transactions wait for each other.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -18,22 +21,43 @@ from sqlalchemy.orm import Session
 from omniroute.limits.limit import Line
 from omniroute.models.db import Database
 from omniroute.models.shared import CounterRow, TicketRow
-from omniroute.state.counters import Step, room, steps
+from omniroute.state.counters import Step, blocking, refusing, steps
 from omniroute.state.shared import Lapsed, Part, Reserved, Settlement
-from omniroute.state.transactions import Transactions, pieces, short
+from omniroute.state.transactions import AT_ONCE, Transactions, pieces, short
 
 T = TypeVar("T")
 
-COUNTERS: sa.Table = CounterRow.metadata.tables["counters"]
-TICKETS: sa.Table = TicketRow.metadata.tables["tickets"]
-IDS = sa.bindparam("ids", expanding=True)
+LOCKS = 1024  # for all counters: a batch that changes thousands would fill the table of locks (6,400 by default)
 
-BUCKETS = sa.select(COUNTERS.c.name, COUNTERS.c.bucket, COUNTERS.c.spent, COUNTERS.c.reserved).where(COUNTERS.c.name.in_(IDS))
-TICKET = sa.select(TICKETS.c.lines, TICKETS.c.document, TICKETS.c.until).where(TICKETS.c.id == sa.bindparam("id"))
-HELD = sa.select(TICKETS.c.id, TICKETS.c.lines).where(TICKETS.c.id.in_(IDS)).order_by(TICKETS.c.id).with_for_update()
-END = sa.delete(TICKETS).where(TICKETS.c.id.in_(IDS))
-EXTEND = sa.update(TICKETS).where(TICKETS.c.id == sa.bindparam("ticket"))
-OLD = sa.select(TICKETS.c.id, TICKETS.c.lines, TICKETS.c.document).order_by(TICKETS.c.until, TICKETS.c.id)
+# Statements are built once: SQLAlchemy keeps what it made of them. Parameters of a statement that writes a column of
+# the same name are called otherwise, as it asks for.
+COUNTERS, TICKETS = CounterRow.metadata.tables["counters"], TicketRow.metadata.tables["tickets"]
+SOME: sa.BindParameter[Any] = sa.bindparam("some", expanding=True)
+SUMS = (
+    sa.select(COUNTERS.c.name, *(sa.cast(sa.func.sum(each), sa.BigInteger) for each in (COUNTERS.c.spent, COUNTERS.c.reserved)))
+    .where(COUNTERS.c.name.in_(SOME), COUNTERS.c.bucket >= sa.bindparam("since"))
+    .group_by(COUNTERS.c.name)
+)
+WINDOW = sa.select(COUNTERS.c.bucket, COUNTERS.c.spent + COUNTERS.c.reserved).where(
+    COUNTERS.c.name == sa.bindparam("name"), COUNTERS.c.bucket >= sa.bindparam("since")
+)
+NOT_SPENT = sa.update(COUNTERS).where(COUNTERS.c.name == sa.bindparam("counter")).values(spent=0)
+EXPIRED = (COUNTERS.c.expires <= sa.bindparam("now")) & (COUNTERS.c.reserved == 0)
+EXPIRED_BUCKETS = sa.select(COUNTERS.c.name, COUNTERS.c.bucket).where(EXPIRED).limit(AT_ONCE)
+DROP_EXPIRED = sa.delete(COUNTERS).where(
+    COUNTERS.c.name == sa.bindparam("counter"), COUNTERS.c.bucket == sa.bindparam("part"), EXPIRED
+)
+TICKET = (
+    sa.select(TICKETS.c.lines, TICKETS.c.document, TICKETS.c.until).where(TICKETS.c.id == sa.bindparam("id")).with_for_update()
+)
+CHANGE_TICKET = sa.update(TICKETS).where(TICKETS.c.id == sa.bindparam("ticket"))
+END_TICKETS = sa.delete(TICKETS).where(TICKETS.c.id.in_(SOME))
+LAPSED = (
+    sa.select(TICKETS.c.id, TICKETS.c.lines, TICKETS.c.document)
+    .where(TICKETS.c.until < sa.bindparam("before"))
+    .order_by(TICKETS.c.until, TICKETS.c.id)
+    .limit(sa.bindparam("most"))
+)
 
 
 class SqlTickets:
@@ -41,144 +65,203 @@ class SqlTickets:
         self._transactions = Transactions(database)
         insert = sqlite_insert if database.is_sqlite else postgresql_insert
         self._add = _adding(insert(COUNTERS))
-        self._new = insert(TICKETS).on_conflict_do_nothing()
+        self._add_ticket = insert(TICKETS).on_conflict_do_nothing()
+        by_id = TICKETS.c.id if database.is_sqlite else TICKETS.c.id.collate("C")  # the order that Python sorts them in
+        self._held = sa.select(TICKETS.c.id, TICKETS.c.lines).where(TICKETS.c.id.in_(SOME)).order_by(by_id).with_for_update()
+        first = sa.select(TICKETS.c.id).where(TICKETS.c.id.in_(SOME), TICKETS.c.until < sa.bindparam("end"))
+        ordered = first.order_by(by_id).with_for_update()
+        self._keep = sa.update(TICKETS).where(TICKETS.c.id.in_(ordered)).values(until=sa.bindparam("end"))
 
     def reserve(self, ticket: str, lines: Sequence[Line], document: Mapping[str, Any], now: float, until: float) -> Reserved:
         named = [line._replace(counter=short(line.counter)) for line in lines]
+        parts = [Part(line.counter, line.bucket, line.amount, line.expires) for line in named]
+        row = {"lines": parts, "document": dict(document), "until": until}
 
-        def work(session: Session) -> Reserved | None:
-            before = session.execute(TICKET.with_for_update(), {"id": ticket}).first()
-            reserved = room(named, self._amounts(session, [line.counter for line in named]))
-            if reserved.refused is not None:
-                return reserved
-            parts = [Part(line.counter, line.bucket, line.amount, line.expires) for line in named]
-            self._change(session, steps(reserved=parts))
-            if before is None:
-                row = {"id": ticket, "lines": parts, "document": dict(document), "until": until}
-                return reserved if session.execute(self._new, row).rowcount else None
-            merged = {"lines": [*before.lines, *parts], "document": {**before.document, **document}}
-            session.execute(EXTEND, {"ticket": ticket, **merged, "until": max(before.until, until)})
-            return reserved
+        def work(session: Session) -> Reserved:
+            connection = session.connection()
+            before = connection.execute(TICKET, {"id": ticket}).first()
+            self._lock(session, [line.counter for line in named])
+            used = _used(connection, named)
+            if (refused := refusing(named, used)) is not None:
+                line = named[refused]
+                held = connection.execute(WINDOW, {"name": line.counter, "since": line.since})
+                return Reserved(refused, used[: refused + 1], blocking(dict(held.tuples()), line.limit))
+            self._change(connection, steps(reserved=parts))
+            if before is not None:
+                merged = {"lines": [*before.lines, *parts], "document": {**before.document, **document}}
+                connection.execute(CHANGE_TICKET, {"ticket": ticket, **merged, "until": max(before.until, until)})
+            elif connection.execute(self._add_ticket, {"id": ticket, **row}).rowcount == 0:
+                raise _MadeMeanwhile
+            return Reserved(None, used)
 
-        done = self._transactions.write(work)
-        assert done is not None
-        return done
+        while True:
+            with contextlib.suppress(_MadeMeanwhile):
+                return self._transactions.write(work)
 
     def release(self, ticket: str, counters: Iterable[str]) -> None:
         wanted = {short(counter) for counter in counters}
 
         def work(session: Session) -> None:
-            for _, held in session.execute(HELD, {"ids": [ticket]}).all():
-                lines = [Part(*line) for line in held]
-                given = [line for line in lines if line.counter in wanted]
-                left = [line for line in lines if line.counter not in wanted]
-                session.execute(EXTEND.values(lines=left), {"ticket": ticket})
-                self._lock(session, {line.counter for line in given})
-                self._change(session, steps(taken=given))
+            given = self._without(session.connection(), [ticket], wanted.__contains__)
+            self._lock(session, {line.counter for line in given})
+            self._change(session.connection(), steps(taken=given))
 
-        self._transactions.write(work)
+        if wanted:
+            self._transactions.write(work)
 
     def settle(self, settlements: Sequence[Settlement], session: Session | None = None) -> frozenset[str]:
-        parts = {settlement.ticket: settlement.parts for settlement in settlements}
+        given = {settlement.ticket: settlement for settlement in reversed(settlements)}
 
         def work(session: Session) -> frozenset[str]:
+            connection = session.connection()
             held: dict[str, list[Part]] = {}
-            for some in pieces(sorted(parts)):
-                held |= {id: [Part(*line) for line in lines] for id, lines in session.execute(HELD, {"ids": some})}
-            for some in pieces(held):
-                session.execute(END, {"ids": some})
-            spent = [_named(part) for id in held for part in parts[id]]
+            for some in pieces(sorted(given)):
+                rows = connection.execute(self._held, {"some": some}).tuples()
+                held |= {id: [Part(*line) for line in lines] for id, lines in rows}
             taken = [line for lines in held.values() for line in lines]
-            self._lock(session, {part.counter for part in (*spent, *taken)})
-            self._change(session, steps(spent=spent, taken=taken))
+            spent = [_named(part) for id, each in given.items() for part in (each.parts if id in held else each.otherwise)]
+            self._lock(session, {part.counter for part in (*taken, *spent)})
+            self._change(connection, steps(spent=spent, taken=taken))
+            for some in pieces(held):
+                connection.execute(END_TICKETS, {"some": some})
             return frozenset(held)
 
-        return self._within(session, work)
+        return self._within(session, work) if given else frozenset()
 
     def spend(self, parts: Sequence[Part], session: Session | None = None) -> None:
         spent = [_named(part) for part in parts]
 
         def work(session: Session) -> None:
             self._lock(session, {part.counter for part in spent})
-            self._change(session, steps(spent=spent))
+            self._change(session.connection(), steps(spent=spent))
 
-        self._within(session, work)
+        if spent:
+            self._within(session, work)
 
     def keep(self, tickets: Iterable[str], until: float) -> None:
-        def work(session: Session) -> None:
-            for some in pieces(sorted(tickets)):
-                found = [id for id, _ in session.execute(HELD, {"ids": some})]
-                moving = sa.update(TICKETS).where(TICKETS.c.id.in_(IDS), TICKETS.c.until < until).values(until=until)
-                session.execute(moving, {"ids": found})
+        kept = pieces(sorted(tickets))
 
-        self._transactions.write(work)
+        def work(session: Session) -> None:
+            for some in kept:
+                session.connection().execute(self._keep, {"some": some, "end": until})
+
+        if kept:
+            self._transactions.write(work)
 
     def lapsed(self, before: float, most: int) -> list[Lapsed]:
         with self._transactions.reading() as session:
-            rows = session.execute(OLD.where(TICKETS.c.until < before).limit(most))
+            rows = session.connection().execute(LAPSED, {"before": before, "most": most}).tuples()
             return [Lapsed(id, tuple(Part(*line) for line in lines), document) for id, lines, document in rows]
 
     def counted(self, wanted: Iterable[tuple[str, int]]) -> dict[str, tuple[int, int]]:
-        named = {short(counter): (counter, since) for counter, since in wanted}
-        found = {counter: (0, 0) for counter, _ in named.values()}
+        named: dict[int, dict[str, str]] = defaultdict(dict)
+        found = {}
+        for counter, since in wanted:
+            named[since][short(counter)] = counter
+            found[counter] = (0, 0)
         with self._transactions.reading() as session:
-            for some in pieces(named):
-                for name, bucket, spent, reserved in session.execute(BUCKETS, {"ids": some}):
-                    counter, since = named[name]
-                    if bucket >= since:
-                        found[counter] = found[counter][0] + spent, found[counter][1] + reserved
+            for since, counters in named.items():
+                for some in pieces(counters):
+                    for name, spent, reserved in session.connection().execute(SUMS, {"some": some, "since": since}):
+                        found[counters[name]] = (spent, reserved)
         return found
 
     def recount(self, counter: str, spent: Mapping[int, int], expires: float) -> None:
         name = short(counter)
+        right = [Part(name, bucket, amount, expires) for bucket, amount in spent.items()]
 
         def work(session: Session) -> None:
             self._lock(session, [name])
-            session.execute(sa.update(COUNTERS).where(COUNTERS.c.name == name).values(spent=0))
-            self._change(session, steps(spent=[Part(name, bucket, amount, expires) for bucket, amount in spent.items()]))
+            session.connection().execute(NOT_SPENT, {"counter": name})
+            self._change(session.connection(), steps(spent=right))
 
         self._transactions.write(work)
 
     def forget_counters(self, prefix: str) -> None:
+        """Tickets no longer have anything in them either, so that nothing is taken away from what is reserved after."""
+        begins = sa.func.substr(COUNTERS.c.name, 1, len(prefix)) == prefix  # LIKE does not tell A from a on SQLite
+
         def work(session: Session) -> None:
-            session.execute(sa.delete(COUNTERS).where(sa.func.substr(COUNTERS.c.name, 1, len(prefix)) == prefix))
+            connection = session.connection()
+            tickets = connection.execute(sa.select(TICKETS.c.id, TICKETS.c.lines)).tuples()
+            holding = [id for id, lines in tickets if any(counter.startswith(prefix) for counter, *_ in lines)]
+            self._without(connection, holding, lambda counter: counter.startswith(prefix))
+            names = connection.execute(sa.select(COUNTERS.c.name).where(begins).distinct()).scalars().all()
+            self._lock(session, names)
+            for some in pieces(names):
+                connection.execute(sa.delete(COUNTERS).where(COUNTERS.c.name.in_(some)))
 
         self._transactions.write(work)
 
     def sweep(self, now: float) -> None:
         """Delete buckets that have expired, unless something is reserved in them."""
-        old = (COUNTERS.c.expires <= now) & (COUNTERS.c.reserved == 0)
-        with self._transactions.reading() as session:
-            found = session.execute(sa.select(COUNTERS.c.name).where(old).limit(1)).first()
-        if found is not None:
-            self._transactions.run(sa.delete(COUNTERS).where(old))
+        while True:
+            with self._transactions.reading() as session:
+                found = session.connection().execute(EXPIRED_BUCKETS, {"now": now}).tuples().all()
+            if found:  # a write only where there is something to delete
+                self._transactions.write(functools.partial(self._drop, [tuple(bucket) for bucket in found], now))
+            if len(found) < AT_ONCE:
+                return
 
-    def _amounts(self, session: Session, names: list[str]) -> dict[str, dict[int, int]]:
-        self._lock(session, names)
-        found: dict[str, dict[int, int]] = defaultdict(dict)
-        for name, bucket, spent, reserved in session.execute(BUCKETS, {"ids": names}):
-            found[name][bucket] = spent + reserved
-        return found
+    def _drop(self, buckets: list[tuple[str, int]], now: float, session: Session) -> None:
+        self._lock(session, {name for name, _ in buckets})
+        rows = [{"counter": name, "part": bucket, "now": now} for name, bucket in buckets]
+        session.connection().execute(DROP_EXPIRED, rows)
 
-    def _change(self, session: Session, changes: Mapping[tuple[str, int], Step]) -> None:
+    def _without(self, connection: sa.Connection, tickets: Iterable[str], which: Callable[[str], bool]) -> list[Part]:
+        """Strike from these tickets what they have in such counters; what that was."""
+        struck: list[Part] = []
+        for some in pieces(sorted(tickets)):
+            for id, held in connection.execute(self._held, {"some": some}).tuples().all():
+                lines = [Part(*line) for line in held]
+                if gone := [line for line in lines if which(line.counter)]:
+                    left = [line for line in lines if not which(line.counter)]
+                    connection.execute(CHANGE_TICKET, {"ticket": id, "lines": left})
+                    struck.extend(gone)
+        return struck
+
+    def _change(self, connection: sa.Connection, changes: Mapping[tuple[str, int], Step]) -> None:
         rows = [{"name": name, "bucket": bucket, **step._asdict()} for (name, bucket), step in changes.items()]
         if rows:
-            session.connection().execute(self._add, rows)
+            connection.execute(self._add, rows)
 
     def _within(self, session: Session | None, work: Callable[[Session], T]) -> T:
         return self._transactions.write(work) if session is None else work(session)
 
-    def _lock(self, session: Session, counters: Iterable[str]) -> None:
-        self._transactions.lock(session, (f"counter {counter}" for counter in counters))
+    def _lock(self, session: Session, counters: Collection[str]) -> None:
+        self._transactions.lock(session, {f"counter {zlib.crc32(counter.encode()) % LOCKS}" for counter in counters})
+
+
+class _MadeMeanwhile(Exception):
+    """Another thread or process has made the ticket since it was looked for."""
 
 
 def _adding(insert: Any) -> Any:
-    """`taken` is no column: what is reserved in a row that is there already, and is not any more."""
+    """`taken` is no column: it is taken away from what is reserved in a row that is there, down to 0."""
     row, new = COUNTERS.c, insert.excluded
     left = row.reserved + new.reserved - sa.bindparam("taken", type_=sa.BigInteger)
     later = sa.case((new.expires > row.expires, new.expires), else_=row.expires)
     changed = {"spent": row.spent + new.spent, "reserved": sa.case((left > 0, left), else_=0), "expires": later}
     return insert.on_conflict_do_update(index_elements=["name", "bucket"], set_=changed)
+
+
+def _used(connection: sa.Connection, lines: Sequence[Line]) -> tuple[int, ...]:
+    """What is spent and reserved in the window of each."""
+    if not lines:
+        return ()
+    given = {f"{member}{n}": getattr(line, member) for n, line in enumerate(lines) for member in ("counter", "since")}
+    return tuple(connection.execute(_window_sums(len(lines)), given).one())
+
+
+@functools.cache
+def _window_sums(count: int) -> sa.Select[Any]:
+    """One row with a sum for each of so many windows."""
+    sums = []
+    for n in range(count):
+        within = (COUNTERS.c.name == sa.bindparam(f"counter{n}")) & (COUNTERS.c.bucket >= sa.bindparam(f"since{n}"))
+        total = sa.func.coalesce(sa.func.sum(COUNTERS.c.spent + COUNTERS.c.reserved), 0)
+        sums.append(sa.select(sa.cast(total, sa.BigInteger)).where(within).scalar_subquery().label(f"used{n}"))
+    return sa.select(*sums)
 
 
 def _named(part: Part) -> Part:
