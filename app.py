@@ -44,8 +44,11 @@ from omniroute.state.configuration import ConfigurationStore
 from omniroute.state.health import HealthBoard
 from omniroute.state.redis import RedisState
 from omniroute.state.sql import SqlState
+from omniroute.usage.bodies import BodyStore
+from omniroute.usage.journal import Journal
 from omniroute.usage.log_queue import LogQueue
 from omniroute.usage.logs import LogReports
+from omniroute.usage.meter import Meter
 
 
 def create_app(settings: Settings | None = None, clock: Clock | None = None) -> Flask:
@@ -77,7 +80,8 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     probe = Probe(catalog, transport, configuration, connections, connections.credential, board, clock)
     combos = Combos(database, configuration, catalog, clock)
     keys = Keys(database, configuration, clock)
-    ledger = Ledger(LogQueue(database, keys.record_use), clock)
+    meter = Meter(shared, clock)
+    ledger = Ledger(LogQueue(Journal(database, shared, meter.over, BodyStore(database, vault).insert), keys.record_use), clock)
     conversation = Conversation(Responses(database, vault, clock))
     relay = Relay(
         catalog=catalog,
@@ -86,6 +90,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         credential=connections.credential,
         board=board,
         ledger=ledger,
+        meter=meter,
         conversation=conversation,
         consequences=Consequences(board, connections, clock, probe.test),
         clock=clock,

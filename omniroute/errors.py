@@ -15,6 +15,9 @@ OmniRouteError
 |  |- NoConnection         404  somebody would, but holds no credential
 |  |- NotServed            404  somebody answers to it, but has no such endpoint
 |  |- BodyTooLarge         413
+|  |- PriceUnknown         403  a budget in USD, and no price to count by
+|  |- LimitReached         429  a limit of the client key
+|  |- LimitsAway           503  what a limited key has used can't be looked up
 |  |- UpgradeRequired      426  a WebSocket was asked for
 |  |- TooBusy              503  draining, or out of room
 |  `- UpstreamFailed       any  every target failed; carries the failure that the client can act on
@@ -137,6 +140,9 @@ class Problem:
 # Failures of the request itself ---------------------------------------------------------
 
 
+LONGEST_RETRY = 60  # seconds that a client may wait by itself
+
+
 class RequestError(OmniRouteError):
     """The request can't be served. Subclasses fix the status, the class and a default remedy."""
 
@@ -144,6 +150,7 @@ class RequestError(OmniRouteError):
     kind = "internal_error"
     code: str | None = None
     remedy = "Try again; if it stays, look up the request id in the gateway's log."
+    headers: Mapping[str, str] = {}  # of the answer; replaced, never changed
 
     def __init__(
         self,
@@ -168,6 +175,7 @@ class RequestError(OmniRouteError):
             code=self.code,
             param=self.param,
             details=self.details,
+            headers=self.headers,
         )
 
 
@@ -227,6 +235,40 @@ class BodyTooLarge(RequestError):
     remedy = "Send a smaller body, or raise MAX_BODY_MB and start again."
 
 
+class PriceUnknown(RequestError):
+    status, kind = 403, "price_unknown"
+    remedy = "Dashboard -> Prices: say what the model costs (0 is a price too), or give the key a budget in tokens instead."
+
+
+class LimitReached(RequestError):
+    """A limit of the client key is used up. `seconds` until there is room again; `unit` is the limit's.
+
+    SDKs repeat a 429 by themselves, which is of no use where the wait is long: `x-should-retry` tells them (openai-python and
+    anthropic-sdk-python read it).
+    """
+
+    status, kind = 429, "limit_reached"
+
+    def __init__(self, limit: str, unit: str, seconds: float, headers: Mapping[str, str]) -> None:
+        self.seconds = max(1, math.ceil(seconds))
+        when = f"in {self.seconds} s" if self.seconds < 3600 else f"in {self.seconds // 3600} h {self.seconds % 3600 // 60} min"
+        wait = "when one of them is over" if unit == "concurrent" else when
+        super().__init__(
+            f"This API key has reached its limit of {limit}.",
+            remedy=f"There is room again {wait}. The limit can be raised on the dashboard's Limits page.",
+        )
+        self.code = "rate_limit_exceeded" if self.seconds <= LONGEST_RETRY else "insufficient_quota"
+        self.headers = {**headers, **({} if self.seconds <= LONGEST_RETRY else {"x-should-retry": "false"})}
+
+    def problem(self) -> Problem:
+        return replace(super().problem(), retry_after=float(self.seconds))
+
+
+class LimitsAway(RequestError):
+    status, kind = 503, "limits_unavailable"
+    remedy = "Try again in a moment; the dashboard's Health page says what is away. Keys without limits are served meanwhile."
+
+
 class UpgradeRequired(RequestError):
     status, kind = 426, "websocket_not_spoken"
     remedy = "Send POST /v1/responses over HTTP instead."
@@ -246,7 +288,7 @@ class UpstreamFailed(RequestError):
         self._problem = problem
 
     def problem(self) -> Problem:
-        return self._problem
+        return replace(self._problem, headers={**self.headers, **self._problem.headers}) if self.headers else self._problem
 
 
 # Failures of one attempt ----------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from omniroute.errors import LeftOutNote, Problem
+from omniroute.errors import LeftOutNote, PriceUnknown, Problem
 from omniroute.relay.ledger import Entry
 from omniroute.routing.candidates import LeftOut
 from omniroute.routing.failures import RULES, Failure
@@ -65,6 +65,8 @@ def none_available(left: tuple[LeftOut, ...], entry: Entry, plan: Plan, now: flo
         status, kind, remedy = 404, "no_connection", "Dashboard -> Combos: open this combo; it says what each step lacks."
     elif kinds == {"does_not_fit"}:
         status, kind, remedy = 400, "context_too_long", RULES["context_too_long"].remedy
+    elif kinds == {"price_unknown"}:
+        status, kind, remedy = 403, "price_unknown", PriceUnknown.remedy
     elif kinds <= LIMITED:
         status, kind, remedy = 429, kinds.pop() if len(kinds) == 1 else "rate_limited", "Wait and repeat."
     else:

@@ -1,32 +1,57 @@
-"""One entry per request, settled exactly once, whatever happens to it; settling writes the log row."""
+"""One entry per request, settled exactly once, whatever happens to it; settling makes the log row and what it cost."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
+
+import orjson
 
 from omniroute.clock import Clock
 from omniroute.errors import AttemptNote, Problem
+from omniroute.formats.estimate import estimate_tokens
 from omniroute.formats.ir import Usage
+from omniroute.prices.price import Price, cost
 from omniroute.relay.ask import Ask
+from omniroute.relay.bodies import Tap
+from omniroute.relay.sent import Sent
 from omniroute.routing.candidates import Candidate
+from omniroute.routing.configuration import Configuration
+from omniroute.routing.cost import price_at
 from omniroute.routing.failures import Failure
 from omniroute.routing.resolve import Resolution
 from omniroute.security.redaction import redact
+from omniroute.usage.journal import INTERRUPTED, Record
 from omniroute.usage.log_queue import LogQueue
+from omniroute.usage.tickets import Ticket
 
 CLIENT_GONE = 499  # nginx's number for a client that left; never sent
 SHOWN_ATTEMPTS = 30
 
+Observer = Callable[[Mapping[str, Any]], None]  # is shown every row, and neither raises nor waits
+
 
 class Ledger:
-    """Opens entries. `queue` takes the rows of settled ones."""
+    """Opens entries. `queue` takes the records of settled ones; `observers` see their rows at once."""
 
-    def __init__(self, queue: LogQueue, clock: Clock) -> None:
+    def __init__(self, queue: LogQueue, clock: Clock, observers: tuple[Observer, ...] = ()) -> None:
         self._queue = queue
         self._clock = clock
+        self._observers = observers
 
     def open(self, ask: Ask) -> Entry:
-        return Entry(ask, self._queue, self._clock)
+        return Entry(ask, self._put, self._clock)
+
+    @property
+    def waiting(self) -> int:
+        """How many of this worker's requests are over and not yet written."""
+        return len(self._queue)
+
+    @property
+    def dropped(self) -> int:
+        """How many of them this worker had no room for."""
+        return self._queue.dropped
 
     def drain(self) -> None:
         """Write every settled row now."""
@@ -34,17 +59,26 @@ class Ledger:
 
     def refused(self, row: dict[str, Any]) -> None:
         """A request that never became an `Ask`: no key, no JSON, too large. `row` holds what is known."""
-        self._queue.put({"at": self._clock.now(), "usage_source": "absent", **row})
+        self._put(Record({"at": self._clock.now(), "usage_source": "absent", **row}))
+
+    def _put(self, record: Record) -> None:
+        self._queue.put(record)
+        for observe in self._observers:
+            observe(record.row)
 
 
 class Entry:
     """What is known of a request so far. `settle` counts once; later calls change nothing."""
 
-    def __init__(self, ask: Ask, queue: LogQueue, clock: Clock) -> None:
+    def __init__(self, ask: Ask, put: Callable[[Record], None], clock: Clock) -> None:
         self.ask = ask
-        self._queue = queue
+        self._put = put
         self._clock = clock
-        self._at = clock.now()
+        self.at = clock.now()
+        self.ticket: Ticket | None = None
+        self.tap: Tap | None = None  # where bodies are kept
+        self.outflow = Sent()
+        self.whole_tokens: int | None = None  # of an answer that came whole without usage, estimated
         self._attempts: list[dict[str, Any]] = []
         self._began = 0.0
         self.candidate: Candidate | None = None
@@ -58,6 +92,8 @@ class Entry:
         self.media: dict[str, str] = {}  # headers that belong to a body which is passed through
         self.upstream_request_id: str | None = None
         self.settled = False
+        self._configuration: Configuration | None = None
+        self._priced: tuple[Candidate, Price | None] | None = None
 
     @property
     def attempts(self) -> int:
@@ -68,9 +104,11 @@ class Entry:
         """For `X-OmniRoute-Decision`."""
         return f"strategy={self.strategy}; reason={self.reason}; attempts={self.attempts}"
 
-    def routed(self, resolution: Resolution) -> None:
+    def routed(self, resolution: Resolution, configuration: Configuration) -> None:
         """Who may answer, and why."""
         self.reason, self.strategy, self.combo = resolution.reason, resolution.route.strategy, resolution.route.combo
+        self._configuration = configuration
+        self.tap = Tap.wanted(self.ask, configuration.settings)
 
     def trying(self, candidate: Candidate, dropped: tuple[str, ...]) -> None:
         self.candidate, self.dropped = candidate, dropped
@@ -80,6 +118,7 @@ class Entry:
             {
                 "target": candidate.target.shown,
                 "connection": candidate.connection.name,
+                "at_ms": self._ms(self._began),
                 "status": None,
                 "class": "running",
                 "message": "",
@@ -111,10 +150,26 @@ class Entry:
     def failed(self, failure: Failure) -> None:
         self._close_attempt(failure.upstream_status, failure.kind, failure.message, failure.detail)
 
-    def content(self) -> None:
+    def came(self) -> None:
         """The first content has come."""
         if self.first_at is None:
             self.first_at = self._clock.tick()
+
+    def content(self, data: bytes) -> None:
+        """This goes out to the client, of a stream."""
+        if self.first_at is None:
+            self.first_at = self._clock.tick()
+        self.outflow.add(data)
+        if self.tap is not None:
+            self.tap.take(data)
+
+    def whole(self, body: bytes) -> None:
+        """This is the whole answer. Where the upstream does not say what it took, its texts are counted."""
+        usage = self.usage
+        if usage is None or usage.output is None:
+            self.whole_tokens = estimate_tokens(orjson.loads(body)) if not self.ask.counting else 0
+        if self.tap is not None:
+            self.tap.take(body)
 
     def notes(self) -> tuple[AttemptNote, ...]:
         """The attempts as the client may see them."""
@@ -130,7 +185,21 @@ class Entry:
         self.settled = True
         if self._attempts and self._attempts[-1]["class"] == "running":
             self._close_attempt(None, kind if kind != "ok" else "interrupted", message, "")
-        self._queue.put(self._row(status, kind, message, remedy))
+        row, ticket = self._row(status, kind, message, remedy), self.ticket
+        bodies = None if self.tap is None else self.tap.bodies(self.ask, self.at)
+        if ticket is None:
+            self._put(Record(row, bodies=bodies))
+        else:
+            self._put(Record(row, ticket.id, ticket.settlement, bodies))
+
+    @property
+    def cost(self) -> int | None:
+        """What it comes to so far, in micro-dollars, by what the upstream has told; None where that is not known."""
+        return self._cost(self.usage)
+
+    def sketch(self, candidate: Candidate | None = None) -> dict[str, Any]:
+        """The row as it would be if the worker died now, asking `candidate`; for the ticket."""
+        return self._head() | _target(candidate) | {"kind": INTERRUPTED, "status": 0, "usage_source": "estimated"}
 
     def settle_problem(self, problem: Problem) -> None:
         self.settle(problem.status, problem.kind, problem.message, problem.remedy)
@@ -139,11 +208,12 @@ class Entry:
         ms = round((self._clock.tick() - self._began) * 1000)
         self._attempts[-1].update({"status": status, "class": kind, "message": message, "detail": detail, "ms": ms})
 
-    def _row(self, status: int, kind: str, message: str, remedy: str) -> dict[str, Any]:
-        ask, usage, key = self.ask, self.usage, self.ask.key
-        row: dict[str, Any] = {
+    def _head(self) -> dict[str, Any]:
+        """What is known from the beginning."""
+        ask, key = self.ask, self.ask.key
+        return {
             "id": ask.request_id,
-            "at": self._at,
+            "at": self.at,
             "method": "POST",
             "path": ask.endpoint,
             "endpoint": ask.endpoint,
@@ -152,11 +222,29 @@ class Entry:
             "requested_model": ask.model[:300],
             "key_id": key.id if key else None,
             "key_name": key.name if key else None,
+            "combo": self.combo or None,
+            "client": "" if ask.no_log else ask.headers.get("user-agent", "")[:200],
+        }
+
+    def _row(self, status: int, kind: str, message: str, remedy: str) -> dict[str, Any]:
+        usage, source = self._counted(kind)
+        micro_dollars = self._cost(usage)
+        price = self._price()
+        return {
+            **self._head(),
+            **_target(self.candidate),
             "status": status,
             "kind": kind,
             "message": message,
             "remedy": remedy,
-            "usage_source": _usage_source(usage, kind),
+            "usage_source": source,
+            "input_tokens": usage.input,
+            "output_tokens": usage.output,
+            "cached_tokens": usage.cached,
+            "cache_write_tokens": usage.cache_write,
+            "reasoning_tokens": usage.reasoning,
+            "cost": micro_dollars,
+            "price_source": price.source if price is not None and micro_dollars is not None else None,
             "first_ms": self._ms(self.first_at),
             "total_ms": self._ms(self._clock.tick()),
             "attempts": self._attempts,
@@ -164,33 +252,56 @@ class Entry:
             "finish": self.finish,
             "upstream_request_id": self.upstream_request_id,
             "dropped": list(self.dropped),
-            "client": "" if ask.no_log else ask.headers.get("user-agent", "")[:200],
         }
-        if usage is not None:
-            row |= {
-                "input_tokens": usage.input,
-                "output_tokens": usage.output,
-                "cached_tokens": usage.cached,
-                "cache_write_tokens": usage.cache_write,
-                "reasoning_tokens": usage.reasoning,
-            }
-        if self.candidate is not None:
-            target, connection = self.candidate.target, self.candidate.connection
-            row |= {
-                "provider_id": target.provider.id,
-                "provider_prefix": target.provider.prefix,
-                "upstream_model": target.model,
-                "canonical_model": target.canonical,
-                "connection_id": connection.id,
-                "connection_name": connection.name,
-            }
-        return row
+
+    def _counted(self, kind: str) -> tuple[Usage, str]:
+        """What is counted, and where it is from. An explicit 0 of the upstream's is 0; nothing is made up where nothing went out."""
+        told = self.usage or Usage()
+        untold = told.input is None and told.output is None
+        if not untold and kind == "ok":
+            return told, "reported"
+        if self.first_at is None or self.ask.counting:
+            return told, "absent" if untold else "partial"
+        if self.ask.service and untold:
+            return told, "absent"  # sound, pictures: nobody knows
+        input = told.input if told.input is not None else self._input_tokens()
+        guessed = self.outflow.tokens() if self.whole_tokens is None else self.whole_tokens
+        output = max(told.output or 0, guessed)
+        return replace(told, input=input, output=output), "estimated" if untold else "partial"
+
+    def _input_tokens(self) -> int:
+        if self.ticket is not None and self.ticket.input:
+            return self.ticket.input
+        return estimate_tokens(self.ask.document)
+
+    def _cost(self, usage: Usage | None) -> int | None:
+        price = self._price()
+        if price is None or usage is None or (usage.input is None and usage.output is None):
+            return None
+        return cost(price, usage.input or 0, usage.output or 0, usage.cached or 0, usage.cache_write or 0)
+
+    def _price(self) -> Price | None:
+        if self.candidate is None or self._configuration is None:
+            return None
+        if self._priced is None or self._priced[0] is not self.candidate:
+            self._priced = self.candidate, price_at(self._configuration, self.candidate.target, self.at)
+        return self._priced[1]
 
     def _ms(self, at: float | None) -> int | None:
         return None if at is None else round((at - self.ask.started) * 1000)
 
 
-def _usage_source(usage: Usage | None, kind: str) -> str:
-    if usage is None or (usage.input is None and usage.output is None):
-        return "absent"
-    return "reported" if kind == "ok" else "partial"
+def _target(candidate: Candidate | None) -> dict[str, Any]:
+    """Who was asked, as far as the row names it."""
+    if candidate is None:
+        return {}
+    target, connection = candidate.target, candidate.connection
+    return {
+        "provider_id": target.provider.id,
+        "provider_prefix": target.provider.prefix,
+        "upstream_model": target.model,
+        "canonical_model": target.canonical,
+        "connection_id": connection.id,
+        "connection_name": connection.name,
+        "step_id": candidate.step_id or None,
+    }

@@ -21,6 +21,7 @@ from omniroute.relay.conversation import Conversation
 from omniroute.relay.counting import NoCount, can_estimate, counting_lane, estimated
 from omniroute.relay.exhausted import problem_of
 from omniroute.relay.fitting import fitted
+from omniroute.relay.gate import Gate
 from omniroute.relay.lane import Lane, Stream
 from omniroute.relay.lanes import lane_for
 from omniroute.relay.ledger import CLIENT_GONE, Entry, Ledger
@@ -33,6 +34,7 @@ from omniroute.routing.configuration import Configuration
 from omniroute.routing.plan import Plan, plan
 from omniroute.routing.resolve import Resolution, resolve
 from omniroute.state.health import HealthBoard
+from omniroute.usage.meter import Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Relay:
     credential: Callable[..., str]
     board: HealthBoard
     ledger: Ledger
+    meter: Meter
     conversation: Conversation
     consequences: Consequences
     clock: Clock
@@ -78,17 +81,21 @@ class Relay:
                 raise TooBusy("The gateway is stopping.")
             configuration = self.look()
             resolution = served(ask, configuration) if ask.service else resolve(ask.model, configuration)
-            entry.routed(resolution)
+            entry.routed(resolution, configuration)
             if resolution.long_context:
                 ask = _with_long_context(ask)
             if ask.format == RESPONSES:
                 ask = self.conversation.continued(ask, resolution, configuration)
-            walk = self._walk(ask, resolution, configuration, entry)
+            gate = Gate(self.meter, ask, entry, configuration)
+            walk = self._walk(ask, resolution, configuration, entry, gate)
+            gate.admit(walk.plan)
             if ask.counting:
                 return self._counted(ask, walk, entry, line)
             return (self._streamed if ask.stream or ask.service else self._whole)(ask, walk, entry, line)
         except RequestError as exc:
             entry.settle_problem(exc.problem())
+            if entry.ticket is not None:
+                exc.headers = {**entry.ticket.headers, **exc.headers}
             raise
 
     @property
@@ -127,7 +134,7 @@ class Relay:
             flow.heartbeat = self.times.heartbeat
         reply.headers = {
             **(entry.media if ask.service else STREAM_HEADERS),
-            **(_headers(entry) if entry.first_at is not None else {}),
+            **(_headers(entry) if entry.first_at is not None else entry.ticket.headers if entry.ticket is not None else {}),
         }
         return reply
 
@@ -136,7 +143,7 @@ class Relay:
         stream: Stream | None = None
 
         def deliver(data: bytes) -> None:
-            entry.content()
+            entry.content(data)
             if ask.format == RESPONSES and stream is not None:
                 self.conversation.keep(ask, candidate, stream.facts)
             put(data)
@@ -237,9 +244,10 @@ class Relay:
         try:
             answer = self._open(ask, candidate, lane, entry, seconds)
             raw = read_whole(answer, seconds)
-            entry.content()
+            entry.came()
             body, facts = lane.whole(answer.status, answer.headers, raw)
             entry.usage, entry.finish = facts.usage, facts.finish
+            entry.whole(body)
             entry.answered(answer.status)
             if not ask.counting:
                 self.consequences.succeeded(candidate, entry.attempt_at, entry.combo)
@@ -252,12 +260,13 @@ class Relay:
 
     # Both -------------------------------------------------------------------------------------------
 
-    def _walk(self, ask: Ask, resolution: Resolution, configuration: Configuration, entry: Entry) -> Walk:
+    def _walk(self, ask: Ask, resolution: Resolution, configuration: Configuration, entry: Entry, gate: Gate) -> Walk:
         def planned() -> Plan:
-            view = view_for(ask, resolution.route, self.board, self.clock.now(), self.chance)
-            return plan(resolution, configuration, self.board.health, view, pinned=ask.pinned, tags=ask.tags)
+            view = view_for(ask, resolution.route, configuration, self.board, self.clock.now(), self.chance)
+            made = plan(resolution, configuration, self.board.health, view, pinned=ask.pinned, tags=ask.tags)
+            return gate.priced(made)
 
-        return Walk(planned, entry, self.board, self.consequences, self.clock, self.chance)
+        return Walk(planned, entry, self.board, self.consequences, gate, self.clock, self.chance)
 
     def _lane(self, ask: Ask, candidate: Candidate, combo: str) -> tuple[Ask, Lane, tuple[str, ...]]:
         """The request as this target takes it, its lane, and what could not be carried over. Raises BadRequest, NoCount."""
@@ -294,6 +303,8 @@ def _headers(entry: Entry) -> dict[str, str]:
         "X-OmniRoute-Decision": entry.decision,
         "X-OmniRoute-Overhead-Ms": f"{entry.overhead_ms:.1f}",
     }
+    if entry.ticket is not None:
+        headers |= entry.ticket.headers
     if entry.upstream_request_id:
         headers["X-OmniRoute-Upstream-Request-Id"] = entry.upstream_request_id
     if entry.dropped:
@@ -302,6 +313,8 @@ def _headers(entry: Entry) -> dict[str, str]:
         headers["X-OmniRoute-Tokens-In"] = str(entry.usage.input)
     if entry.usage is not None and entry.usage.output is not None and not entry.ask.stream:
         headers["X-OmniRoute-Tokens-Out"] = str(entry.usage.output)
+        if (micro_dollars := entry.cost) is not None:
+            headers["X-OmniRoute-Cost"] = f"{micro_dollars / 1_000_000:.6f}"
     return headers
 
 

@@ -14,6 +14,7 @@ from omniroute.clock import Clock
 from omniroute.errors import BadRequest, Problem, UpstreamError
 from omniroute.relay.consequences import Consequences
 from omniroute.relay.exhausted import all_failed, none_available
+from omniroute.relay.gate import Gate
 from omniroute.relay.ledger import Entry
 from omniroute.routing.candidates import Candidate, CandidateKey, LeftOut
 from omniroute.routing.failures import Failure, classify
@@ -34,11 +35,12 @@ class Walk:
         entry: Entry,
         board: HealthBoard,
         consequences: Consequences,
+        gate: Gate,
         clock: Clock,
         chance: random.Random,
     ) -> None:
         self._planned, self._entry, self._board = planned, entry, board
-        self._consequences, self._clock, self._chance = consequences, clock, chance
+        self._consequences, self._gate, self._clock, self._chance = consequences, gate, clock, chance
         self._began = clock.tick()
         self.plan = planned()
         self._remaining = self.plan.candidates
@@ -61,6 +63,10 @@ class Walk:
             elif not self._board.enter(candidate):
                 self._board.unclaim(claimed)
                 self._passed.append(candidate.left_out("busy", "busy"))
+            elif (used_up := self._gate.enter(candidate)) is not None:
+                self._board.leave(candidate)
+                self._board.unclaim(claimed)
+                self._passed.append(used_up)
             else:
                 yield from self._begun(candidate, claimed)
 
@@ -74,6 +80,7 @@ class Walk:
         rows, connection = candidate.target.provider.failures, candidate.connection
         failure = classify(error, rows, succeeded=connection.succeeded, now=self._clock.now())
         self._entry.failed(failure)
+        self._gate.leave(candidate)
         if not self._entry.ask.counting:
             self._consequences.failed(candidate, failure)
         self._remaining = self._still(worth_trying(self._remaining, candidate, failure, self._failures), candidate, failure)

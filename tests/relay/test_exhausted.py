@@ -7,13 +7,11 @@ from typing import Any
 import pytest
 
 from omniroute.clock import Clock
-from omniroute.models.db import Database
 from omniroute.relay.ask import Ask
 from omniroute.relay.exhausted import none_available
 from omniroute.relay.ledger import Entry
 from omniroute.routing.candidates import LeftOut
 from omniroute.routing.plan import Plan
-from omniroute.usage.log_queue import LogQueue
 from tests.parts import START
 
 NONE = Plan((), (), "made up")
@@ -21,7 +19,7 @@ NONE = Plan((), (), "made up")
 
 def entry() -> Entry:
     ask = Ask("id", "/v1/chat/completions", "openai_chat", b"", {}, "best", False, {}, 0.0)
-    return Entry(ask, LogQueue(Database("sqlite://"), lambda used: None), Clock())
+    return Entry(ask, lambda record: None, Clock())
 
 
 def left(why: str, kind: str, until: float | None = None) -> LeftOut:

@@ -1,0 +1,69 @@
+"""What limits let through: one request against those of its key, and each attempt against its connection's quota."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from omniroute.formats.estimate import estimate_tokens
+from omniroute.prices.price import Price
+from omniroute.relay.ask import Ask
+from omniroute.relay.ledger import Entry
+from omniroute.relay.outlook import asked_output
+from omniroute.routing.candidates import Candidate, LeftOut
+from omniroute.routing.configuration import Configuration
+from omniroute.routing.cost import price_at
+from omniroute.routing.plan import Plan
+from omniroute.usage.meter import Claim, Meter
+
+
+class Gate:
+    """For one request. Without limits and quotas it lets everything through and asks nobody."""
+
+    def __init__(self, meter: Meter, ask: Ask, entry: Entry, configuration: Configuration) -> None:
+        self._meter, self._ask, self._entry, self._configuration = meter, ask, entry, configuration
+        self._claim: Claim | None = None
+        self._limits = ask.key.limits if ask.key is not None else None
+
+    def priced(self, plan: Plan) -> Plan:
+        """A budget in USD can't be held over what nobody knows the price of."""
+        if self._limits is None or not self._limits.counts_money or self._ask.counting:
+            return plan
+        unknown = tuple(each for each in plan.candidates if self._price(each) is None)
+        if not unknown:
+            return plan
+        known = tuple(each for each in plan.candidates if each not in unknown)
+        ready = sum(each not in unknown for each in plan.candidates[: plan.ready])
+        left = tuple(each.left_out("its price is not known", "price_unknown") for each in unknown)
+        return replace(plan, candidates=known, ready=ready, left_out=(*plan.left_out, *left))
+
+    def admit(self, plan: Plan) -> None:
+        """The request, before anything is sent. Raises LimitReached, PriceUnknown, LimitsAway."""
+        if self._limits is not None and self._ask.key is not None:
+            claim = self._claim_of(plan.candidates[0] if plan.candidates else None)
+            self._entry.ticket = self._meter.admit(self._ask.key, claim, self._entry.sketch())
+
+    def enter(self, candidate: Candidate) -> LeftOut | None:
+        """An attempt; why it may not be made, where the connection's quota is used up."""
+        if candidate.connection.quota is None or self._ask.counting:
+            return None
+        entered = self._meter.enter(self._entry.ticket, candidate, self._claim_of(candidate), self._entry.sketch(candidate))
+        if isinstance(entered, LeftOut):
+            return entered
+        self._entry.ticket = entered
+        return None
+
+    def leave(self, candidate: Candidate) -> None:
+        """The attempt has failed."""
+        if self._entry.ticket is not None and candidate.connection.quota is not None:
+            self._meter.leave(self._entry.ticket, candidate)
+
+    def _claim_of(self, candidate: Candidate | None) -> Claim:
+        ask = self._ask
+        if self._claim is None:
+            estimated = 0 if ask.counting else estimate_tokens(ask.document)
+            native = ask.format == "anthropic_messages"
+            self._claim = Claim(ask.request_id, self._entry.at, estimated, asked_output(ask), None, ask.counting, native)
+        return replace(self._claim, price=None if candidate is None else self._price(candidate))
+
+    def _price(self, candidate: Candidate) -> Price | None:
+        return price_at(self._configuration, candidate.target, self._entry.at)

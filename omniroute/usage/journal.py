@@ -1,0 +1,133 @@
+"""What is over goes into the books: log rows, sums, counters and stored bodies, in one transaction where one store has them all.
+
+With Redis the rows come first and the counters after: a ticket stays reserved until its row is written, so that a worker
+that dies in between leaves something to settle by (usage/recovery.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from omniroute.errors import DatabaseAway
+from omniroute.models.db import Database
+from omniroute.models.logs import LogRow
+from omniroute.state.shared import Part, Settlement, SharedState
+from omniroute.usage.logs import insert, storable
+from omniroute.usage.rollups import add_rows
+
+INTERRUPTED = "interrupted"  # the class of a row that was written for a worker that is gone
+
+Settle = Callable[[Mapping[str, Any]], Settlement]  # what a ticket comes to by the row
+
+
+class Bodies(NamedTuple):
+    """What a client sent and got, each cut to size; the sizes are those before. For usage/bodies.py."""
+
+    id: str
+    at: float
+    request: bytes | None
+    request_size: int
+    response: bytes | None
+    response_size: int
+
+
+Keep = Callable[[Session, Sequence[Bodies]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One request that is over. `settle` is there when it holds a ticket of that name."""
+
+    row: Mapping[str, Any]
+    ticket: str | None = None
+    settle: Settle | None = None
+    bodies: Bodies | None = None
+
+
+class Journal:
+    """`settled` is told which tickets need no lease any more; `keep` stores bodies, inside the transaction."""
+
+    def __init__(self, database: Database, shared: SharedState, settled: Callable[[Iterable[str]], None], keep: Keep) -> None:
+        self._database, self._shared, self._settled, self._keep = database, shared, settled, keep
+        self._unsettled: list[tuple[Settlement, tuple[Part, ...]]] = []  # their rows are written, and Redis was away
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Each is counted once, however often it is written. Raises DatabaseAway when nothing was."""
+        rows = [(storable(record.row), record) for record in records]
+        inside = self._shared.in_database
+
+        def work(session: Session) -> list[tuple[Settlement, tuple[Part, ...]]]:
+            before = _written(session, [row["id"] for row, _ in rows])
+            due = [_due(row, record, before.get(row["id"])) for row, record in rows if record.settle is not None]
+            self._rows(session, [row for row, _ in rows], before)
+            if kept := [record.bodies for record in records if record.bodies is not None]:
+                self._keep(session, kept)
+            if inside:
+                self._settle(due, session)
+            return due
+
+        due = self._database.write(work)
+        if inside:
+            self._settled([settlement.ticket for settlement, _ in due])
+        else:
+            self._unsettled.extend(due)
+            self.settle_rest()
+
+    def settle_rest(self) -> None:
+        """What Redis could not be told when it was written. While it is away it stays; a worker that ends leaves it to recovery."""
+        due, self._unsettled = self._unsettled, []
+        if not due:
+            return
+        try:
+            self._settle(due, None)
+        except DatabaseAway:
+            self._unsettled = due + self._unsettled
+        else:
+            self._settled([settlement.ticket for settlement, _ in due])
+
+    @property
+    def unsettled(self) -> int:
+        return len(self._unsettled)
+
+    def _settle(self, due: Sequence[tuple[Settlement, tuple[Part, ...]]], session: Session | None) -> None:
+        found = self._shared.settle([settlement for settlement, _ in due], session)
+        corrections = [part for settlement, parts in due if settlement.ticket not in found for part in parts]
+        if corrections:
+            self._shared.spend(corrections, session)
+
+    def _rows(self, session: Session, rows: Sequence[dict[str, Any]], before: Mapping[str, dict[str, Any]]) -> None:
+        new = {row["id"]: row for row in rows if row["id"] not in before}
+        add_rows(session, [new[id] for id in insert(session, list(new.values()))])
+        for row in rows:
+            if _replaces(row, before.get(row["id"])):
+                add_rows(session, [before[row["id"]]], -1)
+                session.execute(sa.update(LogRow).where(LogRow.id == row["id"]).values(row))
+                add_rows(session, [row])
+
+
+def _written(session: Session, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Those that are there already: a batch that was written but whose answer was lost, or a request given up for lost."""
+    return {
+        row["id"]: dict(row) for row in session.execute(sa.select(*LogRow.__table__.columns).where(LogRow.id.in_(ids))).mappings()
+    }
+
+
+def _replaces(row: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
+    """Its worker was slow, not gone: what was guessed gives way to what is known."""
+    return before is not None and before["kind"] == INTERRUPTED and row["kind"] != INTERRUPTED
+
+
+def _due(row: Mapping[str, Any], record: Record, before: Mapping[str, Any] | None) -> tuple[Settlement, tuple[Part, ...]]:
+    """What the ticket comes to; and, where it was settled by a guess before, what that was wrong by."""
+    assert record.settle is not None
+    if before is None:
+        return record.settle(row), ()
+    if not _replaces(row, before):
+        return record.settle(before), ()
+    right, guessed = record.settle(row), record.settle(before)
+    return right, (*right.parts, *(part._replace(amount=-part.amount) for part in guessed.parts))

@@ -1,0 +1,87 @@
+"""What one request has reserved, and what of it is spent in the end: that is read off its log row, so counters and rows agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from omniroute.limits.limit import HOUR, Limit, Line
+from omniroute.state.shared import Lapsed, Part, Settlement
+
+HABIT_HOURS = 24  # that a key's habits are taken from
+HABITS = ("answers", "output", "input", "estimated")  # what is counted for them
+
+
+@dataclass(slots=True)
+class Ticket:
+    """`input`, `output` (tokens) and `cost` (micro-dollars) are what was reserved; `estimated` is the input as it was guessed
+    from the body. `counted` has each limit with its line. `headers` tell the client how its limits stand.
+    """
+
+    id: str
+    at: float
+    key_id: str | None = None
+    input: int = 0
+    output: int = 0
+    cost: int | None = None
+    estimated: int = 0
+    counted: list[tuple[Limit, Line]] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def learns(self) -> bool:
+        """Whether what the key usually asks for is worth knowing: only limits in tokens and money are reserved by it."""
+        return self.key_id is not None and any(limit.unit in ("tokens", "usd") for limit, _ in self.counted)
+
+    def document(self, sketch: Mapping[str, Any]) -> dict[str, Any]:
+        """What is kept beside the reservation: the log row as it would be if the worker died now."""
+        return {
+            **sketch,
+            "input_tokens": self.input,
+            "output_tokens": self.output,
+            "cost": self.cost,
+            "units": {limit.counter: limit.unit for limit, _ in self.counted},
+        }
+
+    def settlement(self, row: Mapping[str, Any]) -> Settlement:
+        parts = [_spent(limit.unit, Part(line.counter, line.bucket, 0, line.expires), row) for limit, line in self.counted]
+        if self.learns and row["usage_source"] == "reported" and row["kind"] == "ok":
+            parts.extend(self._habits(row))
+        return Settlement(self.id, tuple(part for part in parts if part.amount))
+
+    def _habits(self, row: Mapping[str, Any]) -> Iterable[Part]:
+        hour = int(self.at // HOUR) * HOUR
+        amounts = (1, row["output_tokens"] or 0, row["input_tokens"] or 0, self.estimated)
+        for name, amount in zip(HABITS, amounts, strict=True):
+            yield Part(habit(self.key_id or "", name), hour, amount, hour + (HABIT_HOURS + 1) * HOUR)
+
+
+def habit(key_id: str, name: str) -> str:
+    """The counter of one of HABITS."""
+    return f"key:{key_id}:habit {name}"
+
+
+def settlement_of(lapsed: Lapsed, row: Mapping[str, Any]) -> Settlement:
+    """What a ticket comes to whose worker is gone."""
+    units = lapsed.document.get("units", {})
+    parts = (_spent(units.get(line.counter, "concurrent"), line, row) for line in lapsed.lines)
+    return Settlement(lapsed.ticket, tuple(part for part in parts if part.amount))
+
+
+def spent(unit: str, row: Mapping[str, Any]) -> int:
+    """What a row counts for: tokens are input and output, usd micro-dollars. What is not known counts nothing, and is told as
+    unknown where sums are shown.
+    """
+    if unit == "tokens":
+        return (row["input_tokens"] or 0) + (row["output_tokens"] or 0)
+    if unit == "usd":
+        return row["cost"] or 0
+    return 1 if unit == "requests" else 0
+
+
+def _spent(unit: str, part: Part, row: Mapping[str, Any]) -> Part:
+    """A connection's counter has only what the connection answered in the end."""
+    kind, _, connection_id = part.counter.partition(":")
+    counts = kind != "connection" or row["connection_id"] == connection_id
+    return part._replace(amount=spent(unit, row) if counts else 0)
