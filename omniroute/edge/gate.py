@@ -16,6 +16,7 @@ from omniroute.edge.forgery import SAFE, Forgery
 from omniroute.edge.hosts import Hosts
 from omniroute.edge.tiers import Tier, tier_of
 from omniroute.errors import Forbidden, Unauthorized
+from omniroute.logs import begin_request
 from omniroute.security.audit import Actor
 
 SMALL_BODY = 2 * 1024 * 1024  # bytes of a form or a management request; the client endpoints have MAX_BODY_MB
@@ -39,6 +40,7 @@ class Gate:
         """For `app.before_request`. A path without a route goes on to Flask's own 404 or 405."""
         here: Request = request._get_current_object()  # type: ignore[attr-defined]  # once: the proxy costs microseconds
         g.request_id = self._clock.new_id()
+        begin_request(g.request_id)
         matched = here.url_rule
         self._hosts.check(here.environ.get("HTTP_HOST", ""), None if matched is None else matched.rule)
         if matched is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 
 import gevent
 from gevent.event import Event
@@ -58,7 +59,7 @@ class Flow:
 
         Raises the RequestError of the work if it fails before bytes or a heartbeat came.
         """
-        self._reader = gevent.spawn(self._run)
+        self._reader = gevent.spawn(copy_context().run, self._run)  # of its own it would not know the request's id for the log
         self._line.watch(self._leave)
         first = self._take()
         if self._failure is not None and not first:
