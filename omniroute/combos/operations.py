@@ -70,7 +70,7 @@ class Combos:
         """In their order."""
         with self._database.unit_of_work() as session:
             rows = list(session.scalars(COMBOS))
-            return combo_views(rows, _with(self._store.current(), rows))
+            return combo_views(rows, _with(self._store.current(), rows), self._clock.now())
 
     def get(self, combo_id: str) -> ComboView:
         """Raises Missing."""
@@ -79,7 +79,7 @@ class Combos:
             one = [row for row in rows if row.id == combo_id]
             if not one:
                 raise _missing(combo_id)
-            return combo_views(one, _with(self._store.current(), rows))[0]
+            return combo_views(one, _with(self._store.current(), rows), self._clock.now())[0]
 
     def draft(self, given: Mapping[str, Any]) -> Combo:
         """A combo that is only to be tested, never saved; a name may be left out. Raises Invalid."""

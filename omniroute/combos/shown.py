@@ -49,12 +49,12 @@ class ComboView:
     updated_at: float
 
 
-def combo_views(rows: Iterable[ComboRow], configuration: Configuration) -> tuple[ComboView, ...]:
-    """All of `rows`; `configuration` has the same combos."""
-    return tuple(_view(row, combo_value(row), configuration) for row in rows)
+def combo_views(rows: Iterable[ComboRow], configuration: Configuration, at: float) -> tuple[ComboView, ...]:
+    """All of `rows`; `configuration` has the same combos. `at` is now, in epoch seconds."""
+    return tuple(_view(row, combo_value(row), configuration, at) for row in rows)
 
 
-def _view(row: ComboRow, combo: Combo, configuration: Configuration) -> ComboView:
+def _view(row: ComboRow, combo: Combo, configuration: Configuration, at: float) -> ComboView:
     all_on = replace(combo, steps=tuple(replace(step, enabled=True) for step in combo.steps))
     troubles = {branch.step_id: branch.trouble for branch in combo_route(all_on, configuration).branches}
     steps = tuple(_step(step, troubles.get(step.id, ""), configuration) for step in combo.steps)
@@ -67,7 +67,7 @@ def _view(row: ComboRow, combo: Combo, configuration: Configuration) -> ComboVie
         tags=combo.tags,
         enabled=combo.enabled,
         sort_order=combo.sort_order,
-        warnings=lint(Resolution(combo_route(combo, configuration), f"combo {combo.name}"), configuration),
+        warnings=lint(Resolution(combo_route(combo, configuration), f"combo {combo.name}"), configuration, at),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

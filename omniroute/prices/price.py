@@ -34,6 +34,12 @@ class Price:
 
 def cost(price: Price, input: int, output: int, cached: int = 0, cache_write: int = 0) -> int | None:
     """Micro-dollars, rounded half up. `input` includes `cached` and `cache_write`. None where a rate that counts is not known."""
+    exact = exact_cost(price, input, output, cached, cache_write)
+    return None if exact is None else (exact + MILLION // 2) // MILLION
+
+
+def exact_cost(price: Price, input: int, output: int, cached: int = 0, cache_write: int = 0) -> int | None:
+    """The same in millionths of a micro-dollar, in which nothing has to be rounded. For comparing."""
     rates = price.rates
     for above, tier in price.tiers:
         if input > above:
@@ -45,12 +51,12 @@ def cost(price: Price, input: int, output: int, cached: int = 0, cache_write: in
         (cache_write, rates.input if rates.cache_write is None else rates.cache_write),
         (output, rates.output),
     )
-    total = 0
+    total = price.request * MILLION
     for tokens, rate in parts:
         if tokens and rate is None:
             return None
         total += tokens * (rate or 0)
-    return price.request + (total + MILLION // 2) // MILLION
+    return total
 
 
 def price_of(document: Mapping[str, Any]) -> Price:

@@ -15,7 +15,7 @@ from omniroute.relay.outlook import tagged, turning
 from omniroute.relay.passthrough import PASSED, served
 from omniroute.routing.candidates import Candidate, LeftOut, Size, View
 from omniroute.routing.configuration import ClientKey, Configuration
-from omniroute.routing.cost import cost
+from omniroute.routing.cost import cost, price_at
 from omniroute.routing.health import Standing, standing
 from omniroute.routing.lint import lint
 from omniroute.routing.plan import Plan, plan
@@ -78,7 +78,15 @@ class Explain:
             return {"model": model, "error": _refusal(exc)}
         now, size = self.clock.now(), terms.size
         turns = {combo: self.board.peek(combo) for combo in turning(resolution.route)}
-        view = View(now, random.Random(0), self.board.figures, size=size, turns=turns, last_good=self.board.last_good)
+        view = View(
+            now,
+            random.Random(0),
+            self.board.figures,
+            price=lambda target: price_at(configuration, target, now),
+            size=size,
+            turns=turns,
+            last_good=self.board.last_good,
+        )
         steps = plan(resolution, configuration, self.board.health, view, pinned=terms.connection, tags=terms.tags)
         return {
             "model": model,
@@ -89,14 +97,14 @@ class Explain:
             "config": _config(steps),
             "inputTokens": size.input,
             "outputTokens": size.output,
-            "attempts": [self._attempt(each, size, now) for each in steps.candidates],
+            "attempts": [self._attempt(each, view) for each in steps.candidates],
             "leftOut": [_left(each) for each in steps.left_out],
-            "lint": list(lint(resolution, configuration)),
+            "lint": list(lint(resolution, configuration, now)),
         }
 
-    def _attempt(self, candidate: Candidate, size: Size, now: float) -> dict[str, Any]:
-        target, expected = candidate.target, cost(candidate.target, size)
-        hindered = standing(self.board.health, candidate, now)
+    def _attempt(self, candidate: Candidate, view: View) -> dict[str, Any]:
+        target, expected = candidate.target, cost(view.price(candidate.target), view.size)
+        hindered = standing(self.board.health, candidate, view.now)
         return {
             "target": target.shown,
             "canonical": target.canonical,

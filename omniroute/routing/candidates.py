@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from omniroute.prices.price import Price
 from omniroute.routing.configuration import Connection
 from omniroute.routing.route import Target
 
@@ -92,7 +93,8 @@ class View:
     """All that an ordering may look at. Values and pure functions; `chance` is the one source of luck.
 
     `turns` has, for each round-robin combo of the route, which turn this request is. `prefix` stands for the beginning
-    of the prompt, "" where nobody asked for it. `last_good` names, by combo, what worked last.
+    of the prompt, "" where nobody asked for it. `last_good` names, by combo, what worked last. `price` is None where the price
+    is not known.
     """
 
     now: float
@@ -103,3 +105,4 @@ class View:
     turns: Mapping[str, int] = field(default_factory=dict)
     prefix: str = ""
     last_good: Mapping[str, CandidateKey] = field(default_factory=dict)
+    price: Callable[[Target], Price | None] = lambda _: None

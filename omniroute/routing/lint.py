@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from omniroute.routing.candidates import Candidate, Size, View
 from omniroute.routing.configuration import Configuration
-from omniroute.routing.cost import cost
+from omniroute.routing.cost import cost, price_at
 from omniroute.routing.listed import usable_models
 from omniroute.routing.plan import Plan, plan
 from omniroute.routing.resolve import Resolution
@@ -18,11 +18,17 @@ FEW = 0.5  # windows are mixed where the smallest is at most this share of the l
 ONE_OF_EACH = Size(1, 1)
 
 
-def lint(resolution: Resolution, configuration: Configuration) -> tuple[str, ...]:
-    """The sentences for a combo, the weightiest first; none for a plain model, which nobody put together."""
+def lint(resolution: Resolution, configuration: Configuration, at: float) -> tuple[str, ...]:
+    """The sentences for a combo, the weightiest first; none for a plain model, which nobody put together. `at` is the moment
+    whose prices count, in epoch seconds.
+    """
     if not resolution.route.combo:
         return ()
-    steps = plan(resolution, configuration, {}, View(0.0))
+    steps = plan(resolution, configuration, {}, View(at))
+
+    def priced(target: Target) -> bool:
+        return cost(price_at(configuration, target, at), ONE_OF_EACH) is not None
+
     return tuple(
         dict.fromkeys(
             (
@@ -30,7 +36,7 @@ def lint(resolution: Resolution, configuration: Configuration) -> tuple[str, ...
                 *_not_asked(resolution.route, configuration),
                 *_attempts(steps, configuration),
                 *_same_name(resolution.route.combo, configuration),
-                *(sentence for route in resolution.route.routes() for sentence in _of_route(route)),
+                *(sentence for route in resolution.route.routes() for sentence in _of_route(route, priced)),
             )
         )
     )
@@ -91,7 +97,7 @@ def _same_name(name: str, configuration: Configuration) -> Iterator[str]:
         yield f"The alias '{name}' is never used, because the combo has the same name."
 
 
-def _of_route(route: Route) -> Iterator[str]:
+def _of_route(route: Route, priced: Callable[[Target], bool]) -> Iterator[str]:
     """What its strategy makes of the steps of one combo."""
     where = f"In '{route.combo}', " if route.combo else ""
     branches = [branch for branch in route.branches if not branch.trouble]
@@ -102,7 +108,7 @@ def _of_route(route: Route) -> Iterator[str]:
     if route.strategy == "weighted":
         yield from _weights(where, branches)
     elif route.strategy == "cost-optimized":
-        unknown = [target.shown for target in targets if cost(target, ONE_OF_EACH) is None]
+        unknown = [target.shown for target in targets if not priced(target)]
         yield from _unknown(where, "price", unknown, len(targets))
     elif route.strategy == "context-optimized":
         unknown = [target.shown for target in targets if target.window is None]

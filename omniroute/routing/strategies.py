@@ -10,7 +10,6 @@ import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 from omniroute.routing.candidates import Candidate, Choice, Figures, View
 from omniroute.routing.cost import exact_cost
@@ -93,9 +92,9 @@ def fill_first(choices: list[Choice], view: View, combo: str) -> list[Choice]:
 def cost_optimized(choices: list[Choice], view: View, combo: str) -> list[Choice]:
     """The cheapest step for the estimated tokens of each request; steps without a known price come last."""
 
-    def price(choice: Choice) -> tuple[bool, Decimal]:
-        found = exact_cost(choice.first.target, view.size)
-        return found is None, found or Decimal(0)
+    def price(choice: Choice) -> tuple[bool, int]:
+        found = exact_cost(view.price(choice.first.target), view.size)
+        return found is None, found or 0
 
     return sorted(choices, key=price)
 

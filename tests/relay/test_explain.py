@@ -88,7 +88,7 @@ def test_a_combo_with_what_is_odd_about_it(desk: Desk) -> None:
     told = desk.told("mine", input_tokens=1_000_000, output_tokens=0)
     assert (told["combo"], told["reason"], told["config"]["maxAttempts"]) == ("mine", "combo mine", 2)
     assert connections(told) == ["third", "first", "second"]
-    assert [attempt["expectedCostUsd"] for attempt in told["attempts"]] == [0.075, 10.0, 10.0]
+    assert [attempt["expectedCostUsd"] for attempt in told["attempts"]] == [0.075, 20.0, 20.0]  # long prompts cost more at BIG
     assert (told["inputTokens"], told["outputTokens"]) == (1_000_000, 0)
     assert all(attempt["stepId"] for attempt in told["attempts"])
     assert any("Only 2 of 3" in sentence for sentence in told["lint"])

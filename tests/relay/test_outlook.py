@@ -37,17 +37,17 @@ def test_only_what_is_needed(known: Configuration, name: str) -> None:
     route = resolve(name, known).route
     needs = {need for each in route.routes() for need in STRATEGIES[each.strategy].needs}
     for turn in range(2):
-        found = view_for(ask(), route, board, 0.0, random.Random(0))
+        found = view_for(ask(), route, known, board, 0.0, random.Random(0))
         assert found.turns == ({"round-robin": turn} if "turn" in needs else {})
         assert (found.size != Size()) == ("size" in needs) and bool(found.prefix) == ("prefix" in needs)
 
 
 def test_a_tag_that_no_step_has_is_refused_by_a_combo_alone(known: Configuration) -> None:
     board, luck = HealthBoard(HandClock()), random.Random(0)
-    view_for(ask(tags=frozenset({"eu"})), resolve("random", known).route, board, 0.0, luck)
-    view_for(ask(tags=frozenset({"moon"})), resolve("big", known).route, board, 0.0, luck)
+    view_for(ask(tags=frozenset({"eu"})), resolve("random", known).route, known, board, 0.0, luck)
+    view_for(ask(tags=frozenset({"moon"})), resolve("big", known).route, known, board, 0.0, luck)
     with pytest.raises(BadRequest, match="moon"):
-        view_for(ask(tags=frozenset({"moon"})), resolve("random", known).route, board, 0.0, luck)
+        view_for(ask(tags=frozenset({"moon"})), resolve("random", known).route, known, board, 0.0, luck)
 
 
 @pytest.mark.parametrize(

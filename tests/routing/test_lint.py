@@ -13,11 +13,13 @@ from omniroute.routing.lint import lint
 from omniroute.routing.resolve import resolve
 from tests.routing.conftest import combo, configuration, connection, provider, step, with_combos
 
+NOW = 1_800_000_000.0
+
 
 def said(known: Configuration, *combos: Combo) -> tuple[str, ...]:
     """Of the first of them."""
     known = with_combos(known, *combos)
-    return lint(resolve(combos[0].name, known), known)
+    return lint(resolve(combos[0].name, known), known, NOW)
 
 
 def one(known: Configuration, *combos: Combo) -> str:
@@ -41,7 +43,7 @@ def priced() -> Configuration:
 
 def test_a_sound_combo_and_a_plain_model_are_left_in_peace(usual: Configuration) -> None:
     assert said(usual, combo("c", "alpha/big", "beta/big")) == ()
-    assert lint(resolve("gamma-free", replace(usual, aliases=(Alias("gamma-free", "beta/big"),))), usual) == ()
+    assert lint(resolve("gamma-free", replace(usual, aliases=(Alias("gamma-free", "beta/big"),))), usual, NOW) == ()
 
 
 def test_nothing_can_be_asked(usual: Configuration) -> None:
@@ -131,5 +133,5 @@ def test_too_few_attempts(usual: Configuration) -> None:
 
 
 def test_auto_is_told_about_too(usual: Configuration) -> None:
-    (sentence,) = lint(resolve("auto/cheap", usual), usual)
+    (sentence,) = lint(resolve("auto/cheap", usual), usual, NOW)
     assert sentence == "In 'auto/cheap', no price is known, so the steps are tried as listed."

@@ -12,17 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omniroute.prices.price import Price, Rates
 from omniroute.routing.candidates import Candidate, Choice, Figures, Quota, Size, View
-from omniroute.routing.cost import exact_cost
+from omniroute.routing.cost import exact_cost, price_at
 from omniroute.routing.strategies import STRATEGIES
-from tests.routing.conftest import candidate
+from tests.routing.conftest import candidate, configuration
 
 NOW = 1_800_000_000.0
 DRAWS = 10_000
+NO_OVERRIDES = configuration([])
 
 
 def view(**more: object) -> View:
-    return replace(View(NOW, random.Random(7)), **more)
+    priced = View(NOW, random.Random(7), price=lambda target: price_at(NO_OVERRIDES, target, NOW))
+    return replace(priced, **more)
 
 
 def single(id: str, weight: int = 1, **more: object) -> Choice:
@@ -214,13 +217,20 @@ def test_the_cheapest_depends_on_the_request() -> None:
     assert order("cost-optimized", steps, view(size=Size(10, 1000))) == ["free", "talker", "reader", "unknown"]
 
 
+def test_an_override_counts() -> None:
+    steps = [single("listed", input_price=Decimal(1), output_price=Decimal(1)), single("own"), single("dear")]
+    own = {"of-own": Price(Rates(0, 1)), "of-dear": Price(Rates(0, 0), request=5_000)}
+    seen = view(size=Size(1000, 1000), price=lambda target: own.get(target.provider.id, price_at(NO_OVERRIDES, target, NOW)))
+    assert order("cost-optimized", steps, seen) == ["own", "listed", "dear"]
+
+
 @given(st.lists(st.tuples(prices, prices), max_size=8), st.integers(1, 10_000), st.integers(1, 10_000))
 def test_costs_ascend_and_the_unknown_are_last(
     listed: list[tuple[Decimal | None, Decimal | None]], input: int, output: int
 ) -> None:
     steps = [single(f"c{at}", input_price=one, output_price=other) for at, (one, other) in enumerate(listed)]
     arranged = STRATEGIES["cost-optimized"].order(steps, view(size=Size(input, output)), "combo")
-    costs = [exact_cost(each.first.target, Size(input, output)) for each in arranged]
+    costs = [exact_cost(price_at(NO_OVERRIDES, each.first.target, NOW), Size(input, output)) for each in arranged]
     known = [each for each in costs if each is not None]
     assert known == sorted(known) and costs == known + [None] * (len(costs) - len(known))
 
