@@ -79,6 +79,7 @@ def post_worker_init(worker: Any) -> None:
     gevent.spawn(_watch_configuration, services)
     gevent.spawn(_exchange_health, services.board)
     gevent.spawn(_flush_health, services.board)
+    gevent.spawn(_keep_tickets, services.relay.meter)
     gevent.spawn(_watch_for_end, worker, services)
     if worker.age == 1:
         _announce(services)
@@ -123,6 +124,13 @@ def _flush_health(board: Any) -> None:
         board.wait()
         board.flush()
         gevent.sleep(0.05)
+
+
+def _keep_tickets(meter: Any) -> None:
+    """What requests have reserved stays theirs while they run."""
+    while True:
+        gevent.sleep(meter.keep_every)
+        meter.keep()
 
 
 def _watch_for_end(worker: Any, services: Any) -> None:

@@ -53,8 +53,8 @@ class Gate:
         return None
 
     def leave(self, candidate: Candidate) -> None:
-        """The attempt has failed."""
-        if self._entry.ticket is not None and candidate.connection.quota is not None:
+        """The attempt has failed. One that had begun to answer keeps its part: it is the last, and counts."""
+        if self._entry.ticket is not None and candidate.connection.quota is not None and self._entry.first_at is None:
             self._meter.leave(self._entry.ticket, candidate)
 
     def _claim_of(self, candidate: Candidate | None) -> Claim:

@@ -255,7 +255,7 @@ class Entry:
         }
 
     def _counted(self, kind: str) -> tuple[Usage, str]:
-        """What is counted, and where it is from. An explicit 0 of the upstream's is 0; nothing is made up where nothing went out."""
+        """What is counted, and where it is from. A 0 that was told is 0; nothing is made up where nothing went out."""
         told = self.usage or Usage()
         untold = told.input is None and told.output is None
         if not untold and kind == "ok":

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from omniroute.errors import DatabaseAway
 from omniroute.models.db import Database
 from omniroute.models.logs import LogRow
-from omniroute.state.shared import Part, Settlement, SharedState
+from omniroute.state.shared import Settlement, SharedState
 from omniroute.usage.logs import insert, storable
 from omniroute.usage.rollups import add_rows
 
@@ -54,51 +54,46 @@ class Journal:
 
     def __init__(self, database: Database, shared: SharedState, settled: Callable[[Iterable[str]], None], keep: Keep) -> None:
         self._database, self._shared, self._settled, self._keep = database, shared, settled, keep
-        self._unsettled: list[tuple[Settlement, tuple[Part, ...]]] = []  # their rows are written, and Redis was away
+        self._unsettled: list[Settlement] = []  # their rows are written, and Redis was away
 
     def write(self, records: Sequence[Record]) -> None:
         """Each is counted once, however often it is written. Raises DatabaseAway when nothing was."""
-        rows = [(storable(record.row), record) for record in records]
+        rows = [storable(record.row) for record in records]
         inside = self._shared.in_database
 
-        def work(session: Session) -> list[tuple[Settlement, tuple[Part, ...]]]:
-            before = _written(session, [row["id"] for row, _ in rows])
-            due = [_due(row, record, before.get(row["id"])) for row, record in rows if record.settle is not None]
-            self._rows(session, [row for row, _ in rows], before)
+        def work(session: Session) -> list[Settlement]:
+            before = _written(session, [row["id"] for row in rows])
+            pairs = zip(rows, records, strict=True)
+            due = [_due(row, record.settle, before.get(row["id"])) for row, record in pairs if record.settle is not None]
+            self._rows(session, rows, before)
             if kept := [record.bodies for record in records if record.bodies is not None]:
                 self._keep(session, kept)
             if inside:
-                self._settle(due, session)
+                self._shared.settle(due, session)
             return due
 
         due = self._database.write(work)
         if inside:
-            self._settled([settlement.ticket for settlement, _ in due])
+            self._settled([settlement.ticket for settlement in due])
         else:
             self._unsettled.extend(due)
             self.settle_rest()
 
     def settle_rest(self) -> None:
-        """What Redis could not be told when it was written. While it is away it stays; a worker that ends leaves it to recovery."""
+        """What Redis could not be told when it was written. While it is away it stays; at a worker's end recovery has it."""
         due, self._unsettled = self._unsettled, []
         if not due:
             return
         try:
-            self._settle(due, None)
+            self._shared.settle(due)
         except DatabaseAway:
             self._unsettled = due + self._unsettled
         else:
-            self._settled([settlement.ticket for settlement, _ in due])
+            self._settled([settlement.ticket for settlement in due])
 
     @property
     def unsettled(self) -> int:
         return len(self._unsettled)
-
-    def _settle(self, due: Sequence[tuple[Settlement, tuple[Part, ...]]], session: Session | None) -> None:
-        found = self._shared.settle([settlement for settlement, _ in due], session)
-        corrections = [part for settlement, parts in due if settlement.ticket not in found for part in parts]
-        if corrections:
-            self._shared.spend(corrections, session)
 
     def _rows(self, session: Session, rows: Sequence[dict[str, Any]], before: Mapping[str, dict[str, Any]]) -> None:
         new = {row["id"]: row for row in rows if row["id"] not in before}
@@ -122,12 +117,11 @@ def _replaces(row: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
     return before is not None and before["kind"] == INTERRUPTED and row["kind"] != INTERRUPTED
 
 
-def _due(row: Mapping[str, Any], record: Record, before: Mapping[str, Any] | None) -> tuple[Settlement, tuple[Part, ...]]:
+def _due(row: Mapping[str, Any], settle: Settle, before: Mapping[str, Any] | None) -> Settlement:
     """What the ticket comes to; and, where it was settled by a guess before, what that was wrong by."""
-    assert record.settle is not None
     if before is None:
-        return record.settle(row), ()
+        return settle(row)
     if not _replaces(row, before):
-        return record.settle(before), ()
-    right, guessed = record.settle(row), record.settle(before)
-    return right, (*right.parts, *(part._replace(amount=-part.amount) for part in guessed.parts))
+        return settle(before)
+    right, guessed = settle(row), settle(before)
+    return right._replace(otherwise=(*right.parts, *(part._replace(amount=-part.amount) for part in guessed.parts)))

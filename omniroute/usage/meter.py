@@ -55,6 +55,8 @@ class Habits:
 class Meter:
     """One a worker."""
 
+    keep_every = KEEP_EVERY
+
     def __init__(self, shared: SharedState, clock: Clock) -> None:
         self._shared, self._clock = shared, clock
         self._limits: dict[str, tuple[KeyLimits, tuple[Limit, ...]]] = {}
@@ -134,7 +136,7 @@ class Meter:
     # A connection's quota -----------------------------------------------------------------------------
 
     def enter(self, ticket: Ticket | None, candidate: Candidate, claim: Claim, sketch: Mapping[str, Any]) -> Ticket | LeftOut:
-        """Reserve an attempt's part of the connection's quota, on the request's ticket or a new one; why not, where it is used up."""
+        """Reserve an attempt's part of the connection's quota, on the request's ticket or a new one. Or why not."""
         quota = candidate.connection.quota
         assert quota is not None  # whoever asks has looked
         limit = quota_limit(candidate.connection.id, quota)
