@@ -20,6 +20,7 @@ from omniroute.connections.resilience import Resilience, chosen_settings
 from omniroute.edge.install import install
 from omniroute.edge.sockets import ClientSockets
 from omniroute.http import Transport
+from omniroute.keys.budgets import Budgets
 from omniroute.keys.operations import Keys
 from omniroute.logs import configure_logs
 from omniroute.models.db import Database
@@ -42,6 +43,7 @@ from omniroute.services import Services
 from omniroute.settings import Settings
 from omniroute.state.configuration import ConfigurationStore
 from omniroute.state.health import HealthBoard
+from omniroute.state.recount import Recount
 from omniroute.state.redis import RedisState
 from omniroute.state.sql import SqlState
 from omniroute.usage.bodies import BodyStore
@@ -73,13 +75,19 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     database = Database(settings.sqlalchemy_url)
     vault = Vault(settings.storage_encryption_keys)
     configuration = ConfigurationStore(database, catalog, vault, settings, clock)
-    connections = Connections(database, configuration, catalog, vault, settings, clock)
-    transport = Transport(AddressGuard.from_settings(settings), settings.connect_seconds)
     shared = RedisState(settings.redis_url) if settings.redis_url else SqlState(database)
-    board = HealthBoard(clock, shared, settings=lambda: chosen_settings(configuration.current().settings))
+    recount = Recount(database, shared, clock)
+    connections = Connections(database, configuration, catalog, vault, settings, recount, clock)
+    transport = Transport(AddressGuard.from_settings(settings), settings.connect_seconds)
+    board = HealthBoard(
+        clock,
+        shared,
+        settings=lambda: chosen_settings(configuration.current().settings),
+        quotas=lambda: configuration.current().quotas(),
+    )
     probe = Probe(catalog, transport, configuration, connections, connections.credential, board, clock)
     combos = Combos(database, configuration, catalog, clock)
-    keys = Keys(database, configuration, clock)
+    keys = Keys(database, configuration, recount, clock)
     meter = Meter(shared, clock)
     ledger = Ledger(LogQueue(Journal(database, shared, meter.over, BodyStore(database, vault).insert), keys.record_use), clock)
     conversation = Conversation(Responses(database, vault, clock))
@@ -106,6 +114,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         shared=shared,
         accounts=Accounts(database, Sessions(database, clock), LoginThrottle(database, clock), settings, clock),
         keys=keys,
+        budgets=Budgets(database, configuration, recount, clock),
         nodes=Nodes(database, configuration, catalog, vault, settings, clock),
         connections=connections,
         models=ModelList(database, configuration, catalog, clock),
@@ -114,7 +123,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         resilience=Resilience(configuration, board, connections, clock),
         preferences=Preferences(database, configuration, clock),
         audit=AuditLog(database),
-        logs=LogReports(database),
+        logs=LogReports(database, configuration.current),
         ledger=ledger,
         board=board,
         relay=relay,

@@ -1,24 +1,26 @@
 """What upstreams tell in the headers of an answer of how much is left to a connection.
 
-Whose headers, and where each shape was seen (all read 2026-11-27; DeepSeek, Gemini, Vertex, Bedrock and local servers tell nothing):
+Whose headers, and where each shape was seen, all read 2026-11-27. DeepSeek, Gemini, Vertex, Bedrock and local servers have none.
 
-Anthropic, `anthropic-ratelimit-*`: platform.claude.com/docs/en/api/rate-limits, "Response headers"; a reset is RFC 3339. A fast or
-priority tier has headers of its own, which count beside these and are passed over. `unified-5h`, `unified-7d` are those of a
-subscription: used share from 0 to 1, status allowed, allowed_warning or rejected, reset in epoch seconds
-(anthropics/claude-code#12829 of 2025-12-01, #42108 of 2026-04-01, lidge-jun/opencodex#3809 of 2026-09-06; one of 2026-09-17,
-anomalyco/opencode#49499, has it in RFC 3339). A window of some models only, such as `7d_oi`, `overage` and the summary are passed over.
-OpenAI, `x-ratelimit-*-requests` and `-tokens`, reset "12ms" or "6m0s", when it would be full: community.openai.com/t/1268905 of
-2025-05-26. Groq the same, requests by day and tokens by minute, "2m59.56s": console.groq.com/docs/rate-limits. xAI the same.
-Azure the same, reset in seconds, -1 and 0 for what has no limit: learn.microsoft.com/answers/questions/5625878 of 2025-11-17.
-Cerebras and SambaNova, `-requests-day`, `-tokens-minute`, reset "33011.382867" seconds: inference-docs.cerebras.ai/support/rate-limits.
-Mistral, `-req-minute`, `-tokens-minute`, no reset: mistralai/client-ts#169 of 2026-02-12; `ratelimitbysize` is what it sent before.
-Fireworks, `-tokens-prompt`, `-tokens-generated`, by the minute, no reset: docs.fireworks.ai/serverless/rate-limits.
-Together, `x-ratelimit-*`, `x-tokenlimit-*`, by the second: docs.together.ai/docs/rate-limits.
-OpenRouter, `x-ratelimit-*`, reset in epoch milliseconds, on a 429 of free models: everruns/everruns#2280 of 2026-06-17.
-Cohere, `x-trial-endpoint-call-*`, of trial keys, by the minute: seen in an answer of 2026-06-05.
-Nous, `-requests-1h`, reset in seconds: NousResearch/hermes-agent#6541 of 2026-04-09.
-`RateLimit`, `RateLimit-Policy`: draft-ietf-httpapi-ratelimit-headers-11 of 2026-05-23, and before: -07 has `limit=100, remaining=50, reset=5`,
--06 three headers. Hugging Face writes the name of its policy after its kind: huggingface.co/docs/hub/rate-limits.
+- Anthropic, `anthropic-ratelimit-*`, reset in RFC 3339: platform.claude.com/docs/en/api/rate-limits. A priority tier has
+  headers of its own, which count beside these and are passed over.
+- A subscription there, `anthropic-ratelimit-unified-5h-*` and `-7d-*`: utilization is the used share, 0 to 1, status allowed,
+  allowed_warning or rejected, reset in epoch seconds: anthropics/claude-code#42108 of 2026-04-01, lidge-jun/opencodex#3809 of
+  2026-09-06; in RFC 3339: anomalyco/opencode#49499 of 2026-09-17. What is of some models only (`7d_oi`), `overage` and the
+  summary are passed over.
+- OpenAI, `x-ratelimit-*-requests` and `-tokens`, reset "12ms" or "6m0s", when it would be full: community.openai.com/t/1268905
+  of 2025-05-26. xAI the same. Groq the same, requests by day, "2m59.56s": console.groq.com/docs/rate-limits.
+- Azure the same, reset in seconds, -1 for what has no limit: learn.microsoft.com/answers/questions/5625878 of 2025-11-17.
+- Cerebras and SambaNova, `-requests-day`, `-tokens-minute`, reset "33011.382867" seconds:
+  inference-docs.cerebras.ai/support/rate-limits.
+- Mistral, `-req-minute`, `-tokens-minute`, no reset: mistralai/client-ts#169 of 2026-02-12; before, `ratelimitbysize`.
+- Fireworks, `-tokens-prompt`, `-tokens-generated`, by the minute, no reset: docs.fireworks.ai/serverless/rate-limits.
+- Together, `x-ratelimit-*` and `x-tokenlimit-*`, by the second: docs.together.ai/docs/rate-limits.
+- OpenRouter, `x-ratelimit-*`, reset in epoch milliseconds, on a 429 of free models: everruns/everruns#2280 of 2026-06-17.
+- Cohere, `x-trial-endpoint-call-*`, of trial keys, by the minute: an answer of 2026-06-05 in a public repository.
+- Nous, `-requests-1h`, reset in seconds: NousResearch/hermes-agent#6541 of 2026-04-09.
+- `RateLimit` and `RateLimit-Policy`: draft-ietf-httpapi-ratelimit-headers-11 of 2026-05-23; -07 has `limit=100, remaining=50,
+  reset=5`, -06 three headers. Hugging Face puts the kind of its policy before the name: huggingface.co/docs/hub/rate-limits.
 """
 
 from __future__ import annotations
@@ -26,7 +28,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -37,8 +38,7 @@ FURTHEST = 62 * DAY  # a reset beyond this is nonsense
 LONGEST = 1000  # characters of a header's value that are looked at
 
 
-@dataclass(frozen=True, slots=True)
-class Learned:
+class Learned(NamedTuple):
     """One window, as an upstream told at `at`: "requests", "tokens per minute", "5h" ... `left` is the share of it, 0 to 1.
 
     `limit` and `remaining` are None where only the share is told. `resets_at` is when it is full again, `seconds` how long

@@ -74,10 +74,14 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Of a connection: the share that is left, 0 to 1, and when it is full again (epoch seconds). None is not known."""
+    """Of a connection: the share that is left, 0 to 1, and when it is full again (epoch seconds). None is not known.
+
+    `over_until`: the operator's own limit is reached, so it is not asked before then; None while it is not.
+    """
 
     left: float | None = None
     resets_at: float | None = None
+    over_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

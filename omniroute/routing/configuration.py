@@ -152,6 +152,10 @@ class Configuration:
     aliases: tuple[Alias, ...] = ()
     prices: Mapping[str, tuple[tuple[str, Price], ...]] = field(default_factory=dict)
 
+    def quotas(self) -> list[tuple[str, ConnectionQuota]]:
+        """By connection id, those that the operator has set."""
+        return [(row.id, row.quota) for rows in self.connections.values() for row in rows if row.quota is not None]
+
     def connection(self, connection_id: str) -> Connection | None:
         for rows in self.connections.values():
             for row in rows:

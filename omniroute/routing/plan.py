@@ -46,7 +46,7 @@ def plan(
     """Every step's connections in the order of its strategy; those that a guess speaks against last, the soonest first.
 
     `pinned` keeps only the connection with that id or name, `tags` only a combo's steps that have all of them. A stated
-    cooldown and a terminal status leave a connection out.
+    cooldown, a terminal status and the operator's quota, used up, leave a connection out.
     """
     planning = _Planning(configuration, view, pinned, tags if resolution.route.combo else frozenset())
     ordered = planning.ordered(resolution.route)
@@ -152,14 +152,18 @@ class _Planning:
             found.sort(key=lambda each: (each.connection.priority, self.view.figures(each).in_flight))
         yield from found
 
-    def _unusable(self, candidate: Candidate) -> tuple[str, str] | None:
+    def _unusable(self, candidate: Candidate) -> tuple[str, str, float | None] | None:
+        """Why not, in words and as a kind, and until when."""
         row: Connection = candidate.connection
         if not row.is_active:
-            return "disabled", "disabled"
+            return "disabled", "disabled", None
         if row.terminal:
-            return row.status_reason or row.test_status, row.test_status
+            return row.status_reason or row.test_status, row.test_status, None
         if row.max_concurrent is not None and self.view.figures(candidate).in_flight >= row.max_concurrent:
-            return "busy", "busy"
+            return "busy", "busy", None
+        quota = self.view.quota(row.id)
+        if quota is not None and quota.over_until is not None and quota.over_until > self.view.now:
+            return "over quota", "over_quota", quota.over_until
         return None
 
     def _note_left(self, before: list[Choice], after: list[Choice], why: str) -> None:

@@ -17,6 +17,7 @@ from omniroute.routing.cost import exact_cost
 Order = Callable[[list[Choice], View, str], list[Choice]]  # the text is the combo's name
 
 UNKNOWN_FIRST = 0.1  # how often `latency-optimized` finds out about one that it knows nothing of
+UNKNOWN_LEFT = 0.5  # what `headroom` takes for a quota that it knows nothing of
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +112,18 @@ def latency_optimized(choices: list[Choice], view: View, combo: str) -> list[Cho
 
 
 def headroom(choices: list[Choice], view: View, combo: str) -> list[Choice]:
-    """The connection with the largest share of its quota left; unknown ones come after the known, used-up ones last."""
+    """The connection with the largest share of its quota left; one that nothing is known of counts as half full.
 
-    def left(choice: Choice) -> tuple[bool, bool, float]:
+    An upstream's window is forgotten when it is renewed, and a connection that was never asked has told nothing: were these
+    first or last, they would get everything or nothing. So one of them is asked once the others are below the half, and then
+    it is known.
+    """
+
+    def left(choice: Choice) -> float:
         share = _left(choice, view)
-        return share is not None and share <= 0, share is None, -(share or 0.0)
+        return UNKNOWN_LEFT if share is None else share
 
-    return sorted(choices, key=left)
+    return sorted(choices, key=left, reverse=True)
 
 
 def reset_window(choices: list[Choice], view: View, combo: str) -> list[Choice]:

@@ -14,7 +14,8 @@ from functools import partial
 
 from omniroute.clock import Clock
 from omniroute.errors import DatabaseAway
-from omniroute.routing.candidates import Candidate, CandidateKey, Figures
+from omniroute.limits.upstream import Learned
+from omniroute.routing.candidates import Candidate, CandidateKey, Figures, Quota
 from omniroute.routing.failures import Failure
 from omniroute.routing.health import (
     FINE,
@@ -29,6 +30,7 @@ from omniroute.routing.health import (
 )
 from omniroute.state.leases import Leases
 from omniroute.state.link import Link
+from omniroute.state.quotas import Declared, Listed, Quotas, quota_of
 from omniroute.state.shared import Change, SharedState
 from omniroute.state.tally import Tally
 
@@ -43,7 +45,7 @@ Queue = dict[Place, list[tuple[float, Change]]]  # when each was learned, oldest
 class HealthBoard:
     """One a worker; `worker` is its name among them. All times are epoch seconds. Without `shared` it is by itself.
 
-    `settings` says when breakers open.
+    `settings` says when breakers open, `quotas` what the operator lets connections use.
     """
 
     def __init__(
@@ -52,11 +54,13 @@ class HealthBoard:
         shared: SharedState | None = None,
         worker: str = "",
         settings: Callable[[], ResilienceSettings] = ResilienceSettings,
+        quotas: Listed = tuple,
     ) -> None:
         self._clock, self._worker, self._settings = clock, worker or clock.new_id(), settings
         self._link = Link(shared, clock)
         self._woken = threading.Event()
         self._tally = Tally()
+        self._quotas = Quotas(quotas)
         self._leases = Leases(self._link, clock, self._woken.set)
         self._turn = threading.Lock()  # flush and tick, one after the other
         self._known: dict[Place, Condition] = {}
@@ -88,6 +92,18 @@ class HealthBoard:
         """`in_flight` is of the whole connection, the rest of this model on it; of other workers as they last reported."""
         return self._tally.figures(candidate, self._clock.now())
 
+    def learned(self, connection_id: str) -> tuple[Learned, ...]:
+        """The windows that its upstream told of, here or to another worker, and that were not renewed since."""
+        return self._tally.learned(connection_id, self._clock.now())
+
+    def declared(self, connection_id: str) -> Declared | None:
+        """What is used of the quota that the operator has set for it, at most a second old; None without one."""
+        return self._quotas.of(connection_id)
+
+    def quota(self, connection_id: str) -> Quota | None:
+        """What routing goes by: state/quotas.py says how."""
+        return quota_of(self.learned(connection_id), self._quotas.of(connection_id))
+
     # What a request learns --------------------------------------------------------------------------
 
     def failed(self, candidate: Candidate, failure: Failure) -> None:
@@ -107,6 +123,11 @@ class HealthBoard:
             if place in self._known:
                 self._queue[place] = [each for each in self._queue.get(place, ()) if each[0] > began]  # it undoes the others
                 self._learn(place, now, partial(after_success, began=began))
+
+    def told(self, connection_id: str, windows: Iterable[Learned]) -> None:
+        """What the headers of an answer, also of one that is an error, tell of a connection's limits."""
+        if windows:
+            self._tally.told(connection_id, windows)
 
     def reset(self, connection_id: str | None = None, model: str | None = None, provider_id: str | None = None) -> int:
         """Forget what is held against these, or everything, here and for all workers; how many places that were."""
@@ -203,6 +224,7 @@ class HealthBoard:
                 self._exchange_reports()
                 self._leases.prolong()
                 self._sweep()
+                self._quotas.read(self._link, self._clock.now())
             except DatabaseAway:
                 return
             self._link.back()

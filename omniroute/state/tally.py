@@ -1,4 +1,6 @@
-"""How busy and how fast connections are: counted here exactly, and beside it what the other workers last reported."""
+"""How busy and how fast connections are, and what their upstreams told of limits: counted here exactly, and beside it what the
+other workers last reported.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from omniroute.limits.upstream import Learned
 from omniroute.routing.candidates import Candidate, CandidateKey, Figures
 
 MINUTE = 60.0
 RECENT = 300.0  # seconds that a time to first content counts
 SAMPLES = 16  # of these, for each candidate and worker
-CANDIDATES, COMBOS = 100, 500  # in a report, the busiest and the newest
+CANDIDATES, COMBOS, LIMITED = 100, 500, 200  # in a report: the busiest; the newest; connections whose limits were told last
 
 
 class Sample(NamedTuple):
@@ -70,6 +73,7 @@ class Tally:
         self._first_ms: dict[CandidateKey, float | None] = {}  # found out since the last report or sample
         self._good: dict[str, tuple[float, CandidateKey]] = {}
         self.last_good: dict[str, CandidateKey] = {}
+        self._learned: dict[str, dict[str, Learned]] = {}  # by connection and name of the window
 
     def begin(self, key: CandidateKey, now: float) -> None:
         self._in_flight[key[0]] += 1
@@ -91,6 +95,18 @@ class Tally:
     def answered(self, combo: str, key: CandidateKey, now: float) -> None:
         self._good[combo] = (now, key)
         self.last_good[combo] = key
+
+    def told(self, connection_id: str, windows: Iterable[Learned]) -> None:
+        """What an upstream told of a connection's limits, here or to another worker; the newest of each window counts."""
+        known = self._learned.setdefault(connection_id, {})
+        for window in windows:
+            if window.name not in known or known[window.name].at <= window.at:
+                known[window.name] = window
+
+    def learned(self, connection_id: str, now: float) -> tuple[Learned, ...]:
+        """The windows of a connection that were not renewed since."""
+        known = self._learned.get(connection_id)
+        return () if known is None else tuple(each for each in known.values() if each.until > now)
 
     def figures(self, candidate: Candidate, now: float) -> Figures:
         """`in_flight` is of the whole connection, the rest of this model on it.
@@ -120,6 +136,7 @@ class Tally:
                 [*key, count, [[round(each.at), round(each.ms, 1)] for each in samples]] for count, key, samples in told
             ],
             "good": [list(each) for each in good],
+            "limits": self._limits(now),
         }
         return {name: part for name, part in parts.items() if part}
 
@@ -142,6 +159,14 @@ class Tally:
         for key in idle:
             del self._records[key]
         self._in_flight = +self._in_flight
+        current = {id: self.learned(id, now) for id in self._learned}
+        self._learned = {id: {each.name: each for each in windows} for id, windows in current.items() if windows}
+
+    def _limits(self, now: float) -> list[list[Any]]:
+        """What upstreams told, also what others reported: a worker that begins or ends is nobody's loss."""
+        told = ((id, self.learned(id, now)) for id in self._learned)
+        newest = heapq.nlargest(LIMITED, (each for each in told if each[1]), key=lambda each: max(one.at for one in each[1]))
+        return [[id, [list(window) for window in windows]] for id, windows in newest]
 
     def _add(self, report: Mapping[str, Any], now: float) -> None:
         self._others.in_flight.update(report.get("in_flight", {}))
@@ -153,6 +178,10 @@ class Tally:
         for at, combo, connection_id, model in report.get("good", ()):
             if combo not in self._good or self._good[combo][0] < at:
                 self.answered(combo, (connection_id, model), at)
+        for connection_id, windows in report.get("limits", ()):
+            known = self._learned.get(connection_id, {})
+            fresh = (each for window in windows if (each := Learned(*window)).until > now)
+            self.told(connection_id, [each for each in fresh if each.name not in known or known[each.name].at < each.at])
 
 
 def p95(values: list[float]) -> float | None:
