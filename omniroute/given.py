@@ -5,21 +5,29 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
 from typing import Any
+from zoneinfo import available_timezones
 
 from omniroute.errors import Invalid
 
+MILLION = 1_000_000
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?", re.ASCII)
 
 
 class Given:
     """Reads `given` by name; what can't be read counts as refused and yields the default. `check()` raises if any was.
 
-    `labels` are the known names and how people call them; any other name is refused.
+    `labels` are the known names and how people call them; any other name is refused. What is refused in an object within
+    another is told as `outer.inner`.
     """
 
-    def __init__(self, given: Mapping[str, Any], labels: Mapping[str, str]) -> None:
-        self._given, self._labels = given, labels
+    def __init__(self, given: Mapping[str, Any], labels: Mapping[str, str], outer: Given | None = None, named: str = "") -> None:
+        self._given, self._labels, self._outer, self._named = given, labels, outer, named
         self._wrong: dict[str, str] = {}
         for name in given:
             if name not in labels:
@@ -35,7 +43,17 @@ class Given:
 
     def refuse(self, name: str, why: str) -> None:
         """Note what is wrong with a field, in words that go on after its label. The first note stands."""
-        self._wrong.setdefault(name, f"{self._labels.get(name, name)} {why}.")
+        self._note(name, f"{self._labels.get(name, name)} {why}.")
+
+    def _note(self, name: str, told: str) -> None:
+        self._wrong.setdefault(name, told)
+        if self._outer is not None:
+            self._outer._note(f"{self._named}.{name}", told)
+
+    @property
+    def fine(self) -> bool:
+        """Nothing was refused so far."""
+        return not self._wrong
 
     def check(self) -> None:
         """Raises Invalid with one sentence a field."""
@@ -61,6 +79,14 @@ class Given:
         else:
             return value
         return default
+
+    def within(self, name: str, labels: Mapping[str, str]) -> Given:
+        """The members of an object; of anything else none, which is refused."""
+        value = self._given.get(name)
+        if not isinstance(value, Mapping):
+            self.refuse(name, "must be an object")
+            value = {}
+        return Given(value, labels, self, name)
 
     def choice(self, name: str, allowed: Collection[str], default: str) -> str:
         value = self.text(name, default)
@@ -104,3 +130,57 @@ class Given:
             self.refuse(name, f"may hold at most {most} lines of {longest} characters")
             return tuple(default)
         return lines
+
+    def usd(self, name: str, default: int, most: int) -> int:
+        """Micro-dollars, from dollars above 0 as a number or a decimal text. `most` is in dollars."""
+        if name not in self._given:
+            return default
+        dollars = _dollars(self._given[name])
+        if dollars is None or not 0 < dollars <= most:
+            self.refuse(name, f"must be an amount in dollars above 0, at most {most:,}")
+        elif (amount := dollars * MILLION) != amount.to_integral_value():
+            self.refuse(name, "may have at most six decimal places")
+        else:
+            return int(amount)
+        return default
+
+    def moment(self, name: str, default: float | None) -> float | None:
+        """Seconds since 1970, from such a number or ISO 8601 text (UTC where it names no zone); null or "" is None."""
+        if name not in self._given:
+            return default
+        value = self._given[name]
+        if value is None or value == "":
+            return None
+        if isinstance(value, str):
+            try:
+                moment = datetime.fromisoformat(value.strip())
+                value = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+            except (ValueError, OverflowError):
+                value = None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e11:
+            self.refuse(name, "must be a time such as 2027-01-31T12:00:00Z, or seconds since 1970")
+            return default
+        return float(value)
+
+    def timezone(self, name: str, default: str) -> str:
+        """An IANA name. A machine without time zone data of its own goes by the package tzdata."""
+        zone = self.text(name, default, longest=64)
+        if zone not in timezones():
+            self.refuse(name, "must be a time zone such as Europe/Berlin or UTC")
+            return default
+        return zone
+
+
+@lru_cache(maxsize=1)
+def timezones() -> frozenset[str]:
+    """All names that are taken."""
+    return frozenset(available_timezones())
+
+
+def _dollars(value: Any) -> Decimal | None:
+    if isinstance(value, str):
+        return Decimal(value.strip()) if _DECIMAL.fullmatch(value.strip()) else None
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    dollars = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    return dollars if dollars.is_finite() else None

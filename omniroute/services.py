@@ -12,6 +12,7 @@ from omniroute.connections.models import ModelList
 from omniroute.connections.nodes import Nodes
 from omniroute.connections.operations import Connections
 from omniroute.connections.resilience import Resilience
+from omniroute.keys.budgets import Budgets
 from omniroute.keys.operations import Keys
 from omniroute.models.db import Database
 from omniroute.preferences.operations import Preferences
@@ -40,6 +41,7 @@ class Services:
     shared: SharedState
     accounts: Accounts
     keys: Keys
+    budgets: Budgets
     nodes: Nodes
     connections: Connections
     models: ModelList

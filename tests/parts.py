@@ -19,6 +19,7 @@ from omniroute.connections.models import ModelList
 from omniroute.connections.nodes import Nodes
 from omniroute.connections.operations import Connections
 from omniroute.connections.resilience import Resilience
+from omniroute.keys.budgets import Budgets
 from omniroute.keys.operations import Keys
 from omniroute.models.db import Database
 from omniroute.preferences.operations import Preferences
@@ -31,6 +32,8 @@ from omniroute.security.vault import Vault
 from omniroute.settings import Settings
 from omniroute.state.configuration import ConfigurationStore
 from omniroute.state.health import HealthBoard
+from omniroute.state.recount import Recount
+from omniroute.state.sql import SqlState
 from omniroute.usage.logs import LogReports
 
 ADMIN = Actor("admin", "admin", "127.0.0.1")
@@ -67,17 +70,20 @@ class Parts:
         self.vault = Vault(self.settings.storage_encryption_keys)
         self.store = ConfigurationStore(database, self.catalog, self.vault, self.settings, clock)
         common = (database, self.store, self.catalog, self.vault, self.settings, clock)
-        self.nodes, self.connections = Nodes(*common), Connections(*common)
+        self.shared = SqlState(database)
+        self.recount = Recount(database, self.shared, clock)
+        self.nodes, self.connections = Nodes(*common), Connections(*common[:-1], self.recount, clock)
         self.models = ModelList(database, self.store, self.catalog, clock)
         self.combos = Combos(database, self.store, self.catalog, clock)
         self.aliases = Aliases(database, self.store, clock)
         self.board = HealthBoard(clock)
         self.resilience = Resilience(self.store, self.board, self.connections, clock)
-        self.keys = Keys(database, self.store, clock)
+        self.keys = Keys(database, self.store, self.recount, clock)
+        self.budgets = Budgets(database, self.store, self.recount, clock)
         self.preferences = Preferences(database, self.store, clock)
         self.sessions, self.throttle = Sessions(database, clock), LoginThrottle(database, clock)
         self.accounts = Accounts(database, self.sessions, self.throttle, self.settings, clock)
-        self.audit, self.logs = AuditLog(database), LogReports(database)
+        self.audit, self.logs = AuditLog(database), LogReports(database, self.store.current)
 
     def another(self, **settings: Any) -> Parts:
         database = Database(self.database.url)

@@ -12,8 +12,10 @@ from sqlalchemy.orm import Session
 from omniroute.clock import Clock
 from omniroute.connections.credentials import Credentials, Secret
 from omniroute.connections.prefixes import claim_for_native
+from omniroute.connections.quotas import QuotaChange, QuotaView, as_stored, quota_view, read_quota
 from omniroute.errors import Conflict, DatabaseAway, FeatureOff, Invalid, Missing, OperationError
 from omniroute.given import Given
+from omniroute.limits.limit import quota_of
 from omniroute.models.db import Database
 from omniroute.models.upstreams import ConnectionRow, NodeRow
 from omniroute.providers.addresses import base_url
@@ -26,6 +28,7 @@ from omniroute.security.redaction import MASK, redact
 from omniroute.security.vault import Vault
 from omniroute.settings import Settings
 from omniroute.state.configuration import ConfigurationStore
+from omniroute.state.recount import Recount
 from omniroute.state.rows import node_value
 
 LABELS = {
@@ -34,6 +37,7 @@ LABELS = {
     "api_key": "API key",
     "priority": "Priority",
     "max_concurrent": "Requests at once",
+    "quota": "Quota",
     "is_active": "Active",
     "fields": "Fields",
 }
@@ -79,6 +83,7 @@ class ConnectionView:
     base_url: str
     created_at: float
     updated_at: float
+    quota: QuotaView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +102,17 @@ class Bulk:
 
 class Connections:
     def __init__(
-        self, database: Database, store: ConfigurationStore, catalog: Catalog, vault: Vault, settings: Settings, clock: Clock
+        self,
+        database: Database,
+        store: ConfigurationStore,
+        catalog: Catalog,
+        vault: Vault,
+        settings: Settings,
+        recount: Recount,
+        clock: Clock,
     ) -> None:
         self._database, self._store, self._catalog, self._vault, self._clock = database, store, catalog, vault, clock
+        self._recount = recount
         self._cc_on = settings.enable_cc_compatible_provider
         self._credentials = Credentials(vault, settings.secret_key)
         self._noting: set[str] = set()
@@ -167,9 +180,13 @@ class Connections:
     def update(self, connection_id: str, given: Mapping[str, Any], by: Actor) -> ConnectionView:
         """Change what is given; an API key left blank is kept. A new one, or a new address, sends it back to `untested`.
 
-        Raises Invalid, Missing, Conflict.
+        A quota that is new or counts otherwise counts what the log has already: while the counters can't be reached it is not
+        changed. Raises Invalid, Missing, Conflict, DatabaseAway.
         """
         read = Given(given, LABELS)
+        change = self._quota_change(connection_id, read)
+        if read.fine:
+            change.prepare()
 
         def work(session: Session) -> ConnectionView:
             row = _found(session, connection_id)
@@ -190,7 +207,16 @@ class Connections:
             record(session, row.updated_at, by, "connection.update", f"connection:{row.id}", before, _audited(row))
             return _view(row, provider)
 
-        return self._store.change(work)
+        view = self._store.change(work)
+        change.finish()
+        return view
+
+    def _quota_change(self, connection_id: str, read: Given) -> QuotaChange:
+        if "quota" not in read:
+            return QuotaChange(self._recount, connection_id, None, None)
+        with self._database.unit_of_work() as session:
+            before = quota_of(_found(session, connection_id).quota)
+        return QuotaChange(self._recount, connection_id, before, read_quota(read))
 
     def delete(self, connection_id: str, by: Actor) -> None:
         """Raises Missing."""
@@ -201,6 +227,7 @@ class Connections:
             session.delete(row)
 
         self._store.change(work)
+        self._recount.forget(f"connection:{connection_id}")
 
     def record_test(self, connection_id: str, verdict: Verdict, by: Actor = SYSTEM, tested: str | None = None) -> ConnectionView:
         """Keep the verdict. A valid one makes the connection `active`; a refused key or client sets it to `error`.
@@ -274,6 +301,7 @@ class Connections:
             "key_hint": secret.hint,
             "priority": read.whole("priority", row.priority if row else 0, 0, 1_000_000),
             "max_concurrent": read.whole_or_none("max_concurrent", row.max_concurrent if row else None, 1, 1_000_000),
+            "quota": as_stored(read_quota(read)) if "quota" in read else row.quota if row else None,
             "is_active": read.flag("is_active", row.is_active if row else True),
             "fields": fields,
         }
@@ -367,6 +395,7 @@ def _view(row: ConnectionRow, provider: Provider | None) -> ConnectionView:
         base_url=base_url(provider, row.fields) if provider else "",
         created_at=row.created_at,
         updated_at=row.updated_at,
+        quota=quota_view(row.quota),
     )
 
 
@@ -378,6 +407,7 @@ def _audited(row: ConnectionRow) -> dict[str, Any]:
         "ends_in": row.key_hint[-4:],
         "priority": row.priority,
         "max_concurrent": row.max_concurrent,
+        "quota": row.quota,
         "is_active": row.is_active,
         "fields": {name: MASK if isinstance(value, Mapping) else value for name, value in row.fields.items()},
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from omniroute.edge.declarations import Field
+from omniroute.limits.limit import WINDOW_SECONDS
+from omniroute.limits.windows import PERIODS
 from omniroute.providers.values import ENDPOINTS
 from omniroute.routing.strategies import STRATEGIES
 
@@ -58,6 +60,17 @@ NODE_CHECK = (
     Field("model", label="Model", nullable=True, high=300, help="The model to ask for; by default one that the upstream lists."),
 )
 
+# Quotas of connections -------------------------------------------------------------------
+
+QUOTA = (
+    Field("unit", label="Unit", choices=("requests", "tokens", "usd"), required=True),
+    Field("limit", "number", label="Limit", required=True, high=1_000_000_000_000, help="In dollars for usd."),
+    Field("window", label="Window", choices=tuple(WINDOW_SECONDS), required=True),
+    Field("mode", label="Mode", choices=("fixed", "rolling"), default="fixed", help="fixed: all of it comes back at once."),
+    Field("timezone", label="Time zone", high=64, default="UTC", help="In which days, weeks and months begin."),
+    Field("resets_at", "time", label="Reset", nullable=True, help="Any one reset of a fixed window; null: by the calendar."),
+)
+
 # Connections -----------------------------------------------------------------------------
 
 CONNECTION = (
@@ -70,6 +83,7 @@ CONNECTION = (
     Field(
         "max_concurrent", "whole", label="Requests at once", low=1, high=1_000_000, nullable=True, help="null: as many as come."
     ),
+    Field("quota", "object", label="Quota", nullable=True, members=QUOTA, help="What it may use in a window; null: no limit."),
     Field("is_active", "flag", label="Active", default=True),
     Field(
         "fields",
@@ -196,10 +210,47 @@ KEY = (
     Field("name", label="Name", required=True, high=100, help="Whose key, or what for."),
     Field("scopes", "names", label="Scopes", choices=SCOPES, low=1, high=2, default=["relay"], help="relay: /v1; manage: /api."),
     Field("expires_at", "time", label="Expires", nullable=True, help="null: never."),
-    Field("allowed_models", "names", label="Models", high=200, help="Names or globs such as agentrouter/*; empty: all."),
+    Field(
+        "allowed_models",
+        "names",
+        label="Models",
+        high=200,
+        help="Names of models, combos or aliases as they are asked for, or globs such as agentrouter/*; empty: all.",
+    ),
     Field("allowed_endpoints", "names", label="Endpoints", high=50, help="Paths such as /v1/messages; empty: all."),
+    Field(
+        "requests_per_minute", "whole", label="Requests per minute", low=1, high=1_000_000, nullable=True, help="null: no limit."
+    ),
+    Field(
+        "tokens_per_minute",
+        "whole",
+        label="Tokens per minute",
+        low=1,
+        high=1_000_000_000,
+        nullable=True,
+        help="Input and output.",
+    ),
+    Field("max_concurrent", "whole", label="Requests at once", low=1, high=100_000, nullable=True),
     Field("no_log", "flag", label="No log", default=False, help="Keeps no row of its requests."),
+    Field("log_bodies", "flag", label="Keep bodies", default=False, help="Keeps what is asked and answered, encrypted."),
     Field("is_active", "flag", label="Active", default=True),
+)
+
+BUDGET = (
+    Field("api_key_id", label="Key", required=True, high=100, help="The id of a client key."),
+    Field("period", label="Period", choices=PERIODS, required=True, help="A day, a week from Monday, or a month."),
+    Field("limit_usd", "number", label="Limit in USD", nullable=True, high=1_000_000_000, help="Dollars, with up to six places."),
+    Field("limit_tokens", "whole", label="Limit in tokens", nullable=True, high=1_000_000_000_000, help="Instead of one in USD."),
+    Field("warn_at", "number", label="Warning", low=0, high=1, default=0.8, help="The share from which on an alert is shown."),
+    Field("timezone", label="Time zone", high=64, default="UTC", help="In which the period begins; such as Europe/Berlin."),
+)
+
+BUDGETS_OF = (Field("api_key_id", high=100, help="Only those of this key."),)
+
+BUDGET_NAMED = (
+    Field("id", high=100, help="The budget's id; or else apiKeyId and period."),
+    Field("api_key_id", high=100),
+    Field("period", choices=PERIODS),
 )
 
 # Preferences -----------------------------------------------------------------------------

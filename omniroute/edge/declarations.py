@@ -25,7 +25,8 @@ class Field:
 
     `kind` is a name in KINDS. `low` and `high` bound a number, or the length of a text, or the count of a list. `secret`
     is never shown again; left out or empty when something is changed, what is stored stays. `default` is for the reader:
-    the operation fills it in. `spelled` is the JSON name where camelCase isn't it.
+    the operation fills it in. `spelled` is the JSON name where camelCase isn't it. An object with `members` is checked as they
+    say; what is wrong in it is told as `outer.inner`.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Field:
     high: float | None = None
     default: Any = None
     spelled: str = ""
+    members: tuple[Field, ...] = ()
 
     @property
     def json(self) -> str:
@@ -76,6 +78,8 @@ def _check(
             continue
         try:
             taken[field.name] = reader(field, value)
+        except BadInput as exc:
+            wrong |= {f"{name}.{inner}": text for inner, text in exc.fields.items()}
         except ValueError as exc:
             wrong[name] = str(exc)
     if not partial:
@@ -134,9 +138,13 @@ def field_schema(field: Field) -> dict[str, Any]:
     return made
 
 
+# Names of OmniRoute's API that are no camelCase.
+AS_THEY_ARE = frozenset({"limit_usd", "limit_tokens", "warn_at"})
+
+
 def camel(name: str) -> str:
     """`base_url` -> `baseUrl`; dots part the names of nested fields, and what is camelCase already stays."""
-    return re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), name)
+    return name if name in AS_THEY_ARE else re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), name)
 
 
 def _unknown(name: str, declared: Iterable[str]) -> str:
@@ -213,7 +221,7 @@ def _list(field: Field, value: Any) -> list[Any]:
 def _object(field: Field, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("must be an object")
-    return _bounded(field, value, len(value), "members")
+    return check(field.members, value) if field.members else _bounded(field, value, len(value), "members")
 
 
 def _time(field: Field, value: Any) -> float:
@@ -257,6 +265,6 @@ KINDS: dict[str, Kind] = {
     ),
     "table": Kind(_table, lambda field: {"type": "object", "additionalProperties": {"type": ["string", "null"]}}),
     "list": Kind(_list, lambda field: {"type": "array", "items": {}, **_bounds(field, "minItems", "maxItems")}),
-    "object": Kind(_object, lambda field: {"type": "object"}),
+    "object": Kind(_object, lambda field: schema(field.members) if field.members else {"type": "object"}),
     "time": Kind(_time, lambda field: {"type": "string", "format": "date-time"}),
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +17,7 @@ from omniroute.models.keys import KeyRow
 from omniroute.security import client_keys
 from omniroute.security.audit import ALL_SCOPES, Actor, record
 from omniroute.state.configuration import ConfigurationStore
+from omniroute.state.recount import Recount
 
 LABELS = {
     "name": "Name",
@@ -26,14 +26,23 @@ LABELS = {
     "is_active": "Active",
     "allowed_models": "Allowed models",
     "allowed_endpoints": "Allowed endpoints",
+    "requests_per_minute": "Requests per minute",
+    "tokens_per_minute": "Tokens per minute",
+    "max_concurrent": "Requests at once",
     "no_log": "No log",
+    "log_bodies": "Keep bodies",
 }
+# Limits that are a number; null is none. Name -> the most that makes sense.
+NUMBERS: dict[str, int] = {"requests_per_minute": 1_000_000, "tokens_per_minute": 1_000_000_000, "max_concurrent": 100_000}
 SCOPES = tuple(sorted(ALL_SCOPES, reverse=True))  # relay first: the usual one
 
 
 @dataclass(frozen=True, slots=True)
 class KeyView:
-    """`expired` is as of the reading. Times are seconds since 1970; an `expires_at` of None is never."""
+    """`expired` is as of the reading. Times are seconds since 1970; an `expires_at` of None is never, a limit of None is none.
+
+    `allowed_models` are globs over the name as it is asked for, so a combo's or an alias's is as good as a model's.
+    """
 
     id: str
     name: str
@@ -45,7 +54,11 @@ class KeyView:
     is_active: bool
     allowed_models: tuple[str, ...]
     allowed_endpoints: tuple[str, ...]
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    max_concurrent: int | None
     no_log: bool
+    log_bodies: bool
     last_used_at: float | None
     created_at: float
     updated_at: float
@@ -57,8 +70,8 @@ class KeyView:
 
 
 class Keys:
-    def __init__(self, database: Database, store: ConfigurationStore, clock: Clock) -> None:
-        self._database, self._store, self._clock = database, store, clock
+    def __init__(self, database: Database, store: ConfigurationStore, recount: Recount, clock: Clock) -> None:
+        self._database, self._store, self._recount, self._clock = database, store, recount, clock
 
     def list(self) -> tuple[KeyView, ...]:
         """Newest first."""
@@ -69,7 +82,7 @@ class Keys:
     def get(self, key_id: str) -> KeyView:
         """Raises Missing."""
         with self._database.unit_of_work() as session:
-            return self._view(_found(session, key_id))
+            return self._view(found_key(session, key_id))
 
     def create(self, given: Mapping[str, Any], by: Actor) -> tuple[KeyView, str]:
         """The view and the key itself, which nobody can see again. Raises Invalid, NotAllowed."""
@@ -77,7 +90,7 @@ class Keys:
         columns = self._columns(read, None)
         columns["name"] = read.text("name", needed=True)
         read.check()
-        _must_hold(by, columns["scopes"])
+        must_hold(by, columns["scopes"])
         key, now = client_keys.make(self._clock), self._clock.now()
 
         def work(session: Session) -> KeyView:
@@ -93,12 +106,12 @@ class Keys:
         read = Given(given, LABELS)
 
         def work(session: Session) -> KeyView:
-            row = _found(session, key_id)
-            _must_hold(by, row.scopes)
+            row = found_key(session, key_id)
+            must_hold(by, row.scopes)
             columns = self._columns(read, row)
             columns["name"] = read.text("name", row.name, needed="name" in read)
             read.check()
-            _must_hold(by, columns["scopes"])
+            must_hold(by, columns["scopes"])
             before = _audited(row)
             for name, value in columns.items():
                 setattr(row, name, value)
@@ -109,23 +122,24 @@ class Keys:
         return self._store.change(work)
 
     def delete(self, key_id: str, by: Actor) -> None:
-        """Raises Missing, NotAllowed."""
+        """With its budgets, which the database deletes after it. Raises Missing, NotAllowed."""
 
         def work(session: Session) -> None:
-            row = _found(session, key_id)
-            _must_hold(by, row.scopes)
+            row = found_key(session, key_id)
+            must_hold(by, row.scopes)
             record(session, self._clock.now(), by, "key.delete", f"key:{key_id}", before=_audited(row))
             session.delete(row)
 
         self._store.change(work)
+        self._recount.forget(f"key:{key_id}:")
 
     def rotate(self, key_id: str, by: Actor) -> tuple[KeyView, str]:
         """A new key with the same id and rights; the old one stops working at once. Raises Missing, NotAllowed."""
         key = client_keys.make(self._clock)
 
         def work(session: Session) -> KeyView:
-            row = _found(session, key_id)
-            _must_hold(by, row.scopes)
+            row = found_key(session, key_id)
+            must_hold(by, row.scopes)
             before = _audited(row)
             for name, value in _kept(key).items():
                 setattr(row, name, value)
@@ -153,35 +167,26 @@ class Keys:
         endpoints = read.texts("allowed_endpoints", row.allowed_endpoints if row else ())
         if any(not endpoint.startswith("/") for endpoint in endpoints):
             read.refuse("allowed_endpoints", "must be paths such as /v1/messages")
+        no_log, log_bodies = (read.flag(name, getattr(row, name) if row else False) for name in ("no_log", "log_bodies"))
+        if no_log and log_bodies:
+            read.refuse("log_bodies", "can't be on for a key that keeps no log rows: switch one of the two off")
         return {
             "scopes": [scope for scope in SCOPES if scope in scopes],
             "expires_at": self._expiry(read, row.expires_at if row else None),
             "is_active": read.flag("is_active", row.is_active if row else True),
             "allowed_models": list(read.texts("allowed_models", row.allowed_models if row else ())),
             "allowed_endpoints": list(endpoints),
-            "no_log": read.flag("no_log", row.no_log if row else False),
+            **{name: read.whole_or_none(name, getattr(row, name) if row else None, 1, most) for name, most in NUMBERS.items()},
+            "no_log": no_log,
+            "log_bodies": log_bodies,
         }
 
     def _expiry(self, read: Given, stored: float | None) -> float | None:
-        """Seconds since 1970, or ISO 8601 text (UTC where it names no zone); null or "" is never. Must be to come."""
-        if "expires_at" not in read:
-            return stored
-        value = read["expires_at"]
-        if value is None or value == "":
-            return None
-        if isinstance(value, str):
-            try:
-                moment = datetime.fromisoformat(value.strip())
-            except ValueError:
-                read.refuse("expires_at", "must be a time such as 2027-01-31T12:00:00Z")
-                return stored
-            value = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e11:
-            read.refuse("expires_at", "must be a time such as 2027-01-31T12:00:00Z, or seconds since 1970")
-            return stored
-        if value != stored and value <= self._clock.now():
+        """Must be to come, unless it is as before."""
+        moment = read.moment("expires_at", stored)
+        if moment is not None and moment != stored and moment <= self._clock.now():
             read.refuse("expires_at", "must be in the future")
-        return float(value)
+        return moment
 
     def _view(self, row: KeyRow) -> KeyView:
         return KeyView(
@@ -195,14 +200,18 @@ class Keys:
             is_active=row.is_active,
             allowed_models=tuple(row.allowed_models),
             allowed_endpoints=tuple(row.allowed_endpoints),
+            requests_per_minute=row.requests_per_minute,
+            tokens_per_minute=row.tokens_per_minute,
+            max_concurrent=row.max_concurrent,
             no_log=row.no_log,
+            log_bodies=row.log_bodies,
             last_used_at=row.last_used_at,
             created_at=row.created_at,
             updated_at=row.updated_at,
         )
 
 
-def _must_hold(by: Actor, scopes: Any) -> None:
+def must_hold(by: Actor, scopes: Any) -> None:
     """A key that manages keys can't make itself, or lay hands on, one that may do more than it may."""
     if missing := sorted(set(scopes) - by.scopes):
         raise NotAllowed(f"This key lacks the scope {', '.join(missing)}, so it can't manage a key that has it.")
@@ -213,7 +222,7 @@ def _kept(key: str) -> dict[str, str]:
     return {"digest": client_keys.digest(key), "prefix": prefix, "last4": last4}
 
 
-def _found(session: Session, key_id: str) -> KeyRow:
+def found_key(session: Session, key_id: str) -> KeyRow:
     row = session.get(KeyRow, key_id)
     if row is None:
         raise Missing(f"There is no key {key_id[:80]!r}.")
@@ -229,5 +238,7 @@ def _audited(row: KeyRow) -> dict[str, Any]:
         "is_active": row.is_active,
         "allowed_models": row.allowed_models,
         "allowed_endpoints": row.allowed_endpoints,
+        **{name: getattr(row, name) for name in NUMBERS},
         "no_log": row.no_log,
+        "log_bodies": row.log_bodies,
     }

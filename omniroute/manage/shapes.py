@@ -116,4 +116,4 @@ def _either(kinds: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _is_time(name: str) -> bool:
-    return name == "at" or name.endswith("_at")
+    return name == "at" or (name.endswith("_at") and name != "warn_at")  # that is a share

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,21 +22,10 @@ def _theme(read: Given, name: str, now_is: str) -> str:
     return read.choice(name, THEMES, now_is)
 
 
-def _time_zone(read: Given, name: str, now_is: str) -> str:
-    zone = read.text(name, now_is, longest=64)
-    try:
-        if zone != "UTC":  # which a machine without time zone data knows as well
-            zoneinfo.ZoneInfo(zone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # no such file, a path out of the folder, a folder
-        read.refuse(name, "must be a name such as Europe/Berlin or UTC")
-        return now_is
-    return zone
-
-
 # Name -> (label, default, how it is read)
 KNOWN: dict[str, tuple[str, Any, Callable[[Given, str, Any], Any]]] = {
     "theme": ("Theme", "auto", _theme),
-    "time_zone": ("Time zone", "UTC", _time_zone),
+    "time_zone": ("Time zone", "UTC", Given.timezone),
 }
 LABELS = {name: label for name, (label, _, _) in KNOWN.items()}
 
