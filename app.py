@@ -43,9 +43,8 @@ from omniroute.services import Services
 from omniroute.settings import Settings
 from omniroute.state.configuration import ConfigurationStore
 from omniroute.state.health import HealthBoard
+from omniroute.state.opened import shared_state
 from omniroute.state.recount import Recount
-from omniroute.state.redis import RedisState
-from omniroute.state.sql import SqlState
 from omniroute.usage.bodies import BodyStore
 from omniroute.usage.journal import Journal
 from omniroute.usage.log_queue import LogQueue
@@ -75,7 +74,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     database = Database(settings.sqlalchemy_url)
     vault = Vault(settings.storage_encryption_keys)
     configuration = ConfigurationStore(database, catalog, vault, settings, clock)
-    shared = RedisState(settings.redis_url) if settings.redis_url else SqlState(database)
+    shared = shared_state(settings, database)
     recount = Recount(database, shared, clock)
     connections = Connections(database, configuration, catalog, vault, settings, recount, clock)
     transport = Transport(AddressGuard.from_settings(settings), settings.connect_seconds)

@@ -121,6 +121,31 @@ def rotate_storage_key() -> None:
         click.echo(f"{storage_key.rotate_storage_key(store, vault, clock, CLI)} stored secrets sealed anew.")
 
 
+@commands.command()
+@click.option("--repair", is_flag=True, help="Make sums and counters what the log says.")
+def reconcile(repair: bool) -> None:
+    """Compare the log with its sums and with what counts against budgets and quotas. Exit code 1 when they differ."""
+    from omniroute.providers import catalog
+    from omniroute.state.configuration import ConfigurationStore
+    from omniroute.state.opened import shared_state
+    from omniroute.usage.reconcile import Reconcile
+
+    settings, clock = Settings.from_env(), Clock()
+    with _database(settings) as database:
+        known = catalog.load().moved(settings.provider_base_urls)
+        store = ConfigurationStore(database, known, Vault(settings.storage_encryption_keys), settings, clock)
+        books = Reconcile(database, shared_state(settings, database), clock)
+        if repair:
+            books.repair(store.current())
+        balance = books.balance(store.current())
+    click.echo(f"{balance.hours} hours and {balance.counters} limits compared; {balance.open} requests hold reservations.")
+    for each in balance.differences:
+        click.echo(f"{each.where}: {each.what} is {each.kept}, the log says {each.rows}")
+    if balance.differences:
+        raise click.ClickException(f"{len(balance.differences)} differences" + ("" if repair else "; --repair mends them"))
+    click.echo("They agree.")
+
+
 @commands.command("providers-page")
 def providers_page() -> None:
     """Print the page docs/providers.md, made from the shipped catalogue."""

@@ -8,6 +8,7 @@ usage/recovery.py.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -150,31 +151,25 @@ class Meter:
         line = limit.line(
             1 if limit.unit == "requests" else priced or 0 if limit.unit == "usd" else ticket.input + ticket.output, claim.at
         )
-        ticket.counted.append((limit, line))
+        others = [(each, its) for each, its in ticket.counted if its.counter != line.counter]  # it may be asked a second time
+        ticket.counted = [*others, (limit, line)]
         now = self._clock.now()
         try:
             told = self._shared.reserve(ticket.id, [line], ticket.document(sketch), now, now + LEASE)
         except DatabaseAway:
-            ticket.counted.pop()
+            ticket.counted = others
             return candidate.left_out("its quota can't be checked right now", "limits_unavailable", now + 1)
         if told.refused is not None:
-            ticket.counted.pop()
+            ticket.counted = others
             bucket = told.blocking if told.blocking is not None else line.bucket
             return candidate.left_out("over quota", "over_quota", limit.window.room_at(bucket, now))
         self._open.add(ticket.id)
         return ticket
 
     def leave(self, ticket: Ticket, candidate: Candidate) -> None:
-        """The attempt has failed: its part of the quota is given back. While the store is away it ends with the ticket."""
-        counter = f"connection:{candidate.connection.id}"
-        kept = [(limit, line) for limit, line in ticket.counted if line.counter != counter]
-        if len(kept) == len(ticket.counted):
-            return
-        try:
-            self._shared.release(ticket.id, [counter])
-        except DatabaseAway:
-            return
-        ticket.counted = kept
+        """The attempt has failed: its part of the quota is given back, or ends with the ticket while the store is away."""
+        with contextlib.suppress(DatabaseAway):
+            self._shared.release(ticket.id, [f"connection:{candidate.connection.id}"])
 
     # Beside the requests ------------------------------------------------------------------------------
 

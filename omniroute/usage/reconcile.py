@@ -18,9 +18,9 @@ from omniroute.models.db import Database
 from omniroute.models.logs import LogRow
 from omniroute.models.usage import DIMENSIONS, SUMS, HourRow
 from omniroute.routing.configuration import Configuration
+from omniroute.state.recount import Recount
 from omniroute.state.shared import SharedState
 from omniroute.usage.rollups import DAY, HOUR, add_rows
-from omniroute.usage.tickets import served, spent
 
 COMPARED = ("requests", "input_tokens", "output_tokens", "cost")
 ROWS = LogRow.metadata.tables["log_rows"]
@@ -53,6 +53,7 @@ class Balance:
 class Reconcile:
     def __init__(self, database: Database, shared: SharedState, clock: Clock) -> None:
         self._database, self._shared, self._clock = database, shared, clock
+        self._recount = Recount(database, shared, clock)
 
     def balance(self, configuration: Configuration) -> Balance:
         """Raises DatabaseAway. Best taken while nothing is going on: what is in flight may be read on one side only."""
@@ -74,8 +75,8 @@ class Reconcile:
         for difference_at in {at // DAY * DAY for at in wrong} | set(self._wrong_days(hours)):
             self._database.write(lambda session, at=difference_at: _sum_day(session, at))  # type: ignore[misc]
         for limit in _limits(configuration):
-            span = limit.window.span(self._clock.now())
-            self._shared.recount(limit.counter, self._spent(limit), span.ends)
+            if self._limit(limit) is not None:
+                self._recount.exactly(limit)
 
     # The log and its sums -----------------------------------------------------------------------------
 
@@ -123,24 +124,9 @@ class Reconcile:
 
     def _limit(self, limit: Limit) -> Difference | None:
         since = limit.window.span(self._clock.now()).since
-        right = sum(self._spent(limit).values())
+        right = sum(self._recount.logged(limit).values())
         kept = self._shared.counted([(limit.counter, since)])[limit.counter][0]
         return None if right == kept else Difference(limit.counter, limit.unit, right, kept)
-
-    def _spent(self, limit: Limit) -> dict[int, int]:
-        """What the rows come to, by bucket of the window that is now."""
-        kind, _, rest = limit.counter.partition(":")
-        owner = ROWS.c.key_id == rest.partition(":")[0] if kind == "key" else ROWS.c.connection_id == rest
-        span = limit.window.span(self._clock.now())
-        found: dict[int, int] = {}
-        columns = (ROWS.c.at, ROWS.c.kind, ROWS.c.usage_source, ROWS.c.input_tokens, ROWS.c.output_tokens, ROWS.c.cost)
-        with self._database.unit_of_work() as session:
-            rows = session.execute(sa.select(*columns).where(owner, ROWS.c.at >= span.since, ROWS.c.at < span.ends))
-            for row in map(dict, rows.mappings()):
-                if kind == "key" or served(row):
-                    bucket = limit.window.span(row["at"]).bucket
-                    found[bucket] = found.get(bucket, 0) + spent(limit.unit, row)
-        return found
 
 
 def _limits(configuration: Configuration) -> Iterator[Limit]:

@@ -80,12 +80,8 @@ def spent(unit: str, row: Mapping[str, Any]) -> int:
     return 1 if unit == "requests" else 0
 
 
-def served(row: Mapping[str, Any]) -> bool:
-    """Whether the connection that was asked last has answered anything: only that counts against its quota."""
-    return row["kind"] == "ok" or row["usage_source"] != "absent"
-
-
 def _spent(unit: str, part: Part, row: Mapping[str, Any]) -> Part:
+    """A request counts against the quota of the connection that was asked last; its row names that one."""
     kind, _, connection_id = part.counter.partition(":")
-    counts = kind != "connection" or (row["connection_id"] == connection_id and served(row))
+    counts = kind != "connection" or row["connection_id"] == connection_id
     return part._replace(amount=spent(unit, row) if counts else 0)
