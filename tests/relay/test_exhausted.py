@@ -31,13 +31,27 @@ def left(why: str, kind: str, until: float | None = None) -> LeftOut:
     [
         ([left("cooling", "rate_limited", START + 9), left("cooling", "rate_limited", START + 4)], 429, "rate_limited", 4),
         ([left("cooling", "rate_limited", START + 9), left("cooling", "quota_exhausted", START + 60)], 429, "rate_limited", 9),
+        ([left("over quota", "over_quota", START + 900), left("over quota", "over_quota", START + 90.5)], 429, "over_quota", 91),
+        ([left("over quota", "over_quota", START + 900), left("cooling", "rate_limited", START + 9)], 429, "rate_limited", 9),
+        ([left("over quota", "over_quota", START + 900), left("busy", "busy")], 503, "no_target_available", 900),
         ([left("cooling", "rate_limited", START + 9), left("key refused", "error")], 503, "no_target_available", 9),
         ([left("busy", "busy")], 503, "no_target_available", 1),
         ([left("disabled", "disabled")], 503, "no_target_available", None),
         ([left("its provider is gone", "not_there"), left("no connection", "not_there")], 404, "no_connection", None),
         ([left("does not fit", "does_not_fit")], 400, "context_too_long", None),
     ],
-    ids=["limits", "limits of two sorts", "one in error", "busy", "disabled", "gone", "too long"],
+    ids=[
+        "limits",
+        "limits of two sorts",
+        "quotas",
+        "a quota and a limit",
+        "a quota and busy",
+        "one in error",
+        "busy",
+        "disabled",
+        "gone",
+        "too long",
+    ],
 )
 def test_the_status_says_what_would_help(given: list[LeftOut], status: int, kind: str, wait: Any) -> None:
     told = none_available(tuple(given), entry(), NONE, START)

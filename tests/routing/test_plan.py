@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from omniroute.errors import UpstreamStatus
 from omniroute.providers.values import Model
-from omniroute.routing.candidates import Candidate, Figures, Size, View
+from omniroute.routing.candidates import Candidate, Figures, Quota, Size, View
 from omniroute.routing.configuration import MOST_ATTEMPTS, Configuration
 from omniroute.routing.failures import Failure, classify
 from omniroute.routing.health import Breaker, Condition, Health, Mark, Place
@@ -108,6 +108,39 @@ def test_disabled_terminal_and_busy_ones_are_left_out_with_a_reason() -> None:
     found = planned(known, "alpha/big", figures=lambda _: Figures(2))
     assert ids(found) == ["fine"] and found.soonest is None
     assert out(found) == {"off": "disabled", "bad": "key refused", "busy": "busy"}
+
+
+def quota(**told: Quota) -> Any:
+    return told.get
+
+
+def test_a_quota_of_the_operators_that_is_used_up_leaves_out_until_it_is_renewed(usual: Configuration) -> None:
+    found = planned(usual, quota=quota(a2=Quota(0.0, NOW + 900, NOW + 900), b1=Quota(0.0, None, NOW + 60)))
+    assert ids(found) == ["a1"] and found.soonest == NOW + 60
+    assert [(each.why, each.kind, each.until) for each in found.left_out] == [
+        ("over quota", "over_quota", NOW + 900),
+        ("over quota", "over_quota", NOW + 60),
+    ]
+    assert ids(planned(usual, quota=quota(a2=Quota(0.0, NOW, NOW)))) == ["a2", "a1", "b1"]
+
+
+def test_what_an_upstream_tells_changes_only_the_order_of_a_combo(usual: Configuration) -> None:
+    spent = quota(a2=Quota(0.0, NOW + 900), b1=Quota(0.2, NOW + 900))
+    assert ids(planned(usual, quota=spent)) == ["a2", "a1", "b1"]
+    for strategy, expected in {
+        "priority": ["a2", "a1", "b1"],
+        "fill-first": ["a1", "b1", "a2"],
+        "headroom": ["a1", "b1", "a2"],
+        "reset-window": ["b1", "a1", "a2"],
+    }.items():
+        known = with_combos(usual, combo("c", "alpha/big", "beta/big", strategy=strategy))
+        found = planned(known, "c", quota=spent)
+        assert ids(found) == expected and not found.left_out and found.ready == 3
+
+
+def test_fill_first_goes_on_past_one_that_is_over_quota(usual: Configuration) -> None:
+    known = with_combos(usual, combo("c", "alpha/big", "beta/big", strategy="fill-first"))
+    assert ids(planned(known, "c", quota=quota(a2=Quota(0.0, NOW + 9, NOW + 9)))) == ["a1", "b1"]
 
 
 def test_a_pin_is_by_id_or_name(usual: Configuration) -> None:

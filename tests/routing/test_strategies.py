@@ -276,6 +276,41 @@ def test_quotas(strategy: str, expected: list[str]) -> None:
     assert order(strategy, steps, view(quota=QUOTAS.get)) == expected
 
 
+def test_headroom_takes_what_it_does_not_know_for_half_full() -> None:
+    quotas = {"more": Quota(0.51), "less": Quota(0.49), "spent": Quota(0.0)}
+    steps = [single(name) for name in ("spent", "less", "unknown", "more", "another")]
+    assert order("headroom", steps, view(quota=quotas.get)) == ["more", "unknown", "another", "less", "spent"]
+    assert order("headroom", steps, view()) == [step.first.connection.id for step in steps]
+
+
+def served(strategy: str, sizes: dict[str, int], *, known: bool = True, requests: int = DRAWS) -> Counter[str]:
+    """How many requests each connection gets. Each may serve as many as `sizes` says, and tells with each answer what is left.
+
+    Without `known` none is known before it was asked.
+    """
+    used: Counter[str] = Counter()
+    seen = view(quota=lambda id: Quota(1 - used[id] / sizes[id], NOW + sizes[id]) if known or used[id] else None)
+    steps = [single(name) for name in sizes]
+    for _ in range(requests):
+        used[order(strategy, steps, seen)[0]] += 1
+    return used
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_headroom_uses_all_quotas_up_evenly(known: bool) -> None:
+    sizes = {"small": 2_000, "large": 8_000, "middle": 6_000}
+    used = served("headroom", sizes, known=known)
+    assert all(abs(used[name] / size - DRAWS / 16_000) < 0.02 for name, size in sizes.items())
+
+
+def test_fill_first_begins_with_the_next_one_when_one_is_used_up() -> None:
+    assert served("fill-first", {"b": 4_000, "a": 9_000, "c": 9_000}) == {"b": 4_000, "a": 6_000}
+
+
+def test_reset_window_uses_up_what_is_renewed_first() -> None:
+    assert served("reset-window", {"late": 9_000, "soon": 3_000, "next": 5_000}) == {"soon": 3_000, "next": 5_000, "late": 2_000}
+
+
 # Affinity ---------------------------------------------------------------------------------------------
 
 
