@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from omniroute.errors import BadRequest
+from omniroute.limits.upstream import Learned
 from omniroute.relay.ask import Ask
 from omniroute.relay.outlook import USUAL_OUTPUT, size_of, view_for
-from omniroute.routing.candidates import Size
+from omniroute.routing.candidates import Quota, Size
 from omniroute.routing.configuration import Configuration
 from omniroute.routing.resolve import resolve
 from omniroute.routing.strategies import STRATEGIES
 from omniroute.state.health import HealthBoard
-from tests.parts import HandClock
+from tests.parts import START, HandClock
 from tests.routing.conftest import combo, configuration, connection, provider, step, with_combos
 
 
@@ -40,6 +41,14 @@ def test_only_what_is_needed(known: Configuration, name: str) -> None:
         found = view_for(ask(), route, known, board, 0.0, random.Random(0))
         assert found.turns == ({"round-robin": turn} if "turn" in needs else {})
         assert (found.size != Size()) == ("size" in needs) and bool(found.prefix) == ("prefix" in needs)
+
+
+@pytest.mark.parametrize("name", [*STRATEGIES, "big"])
+def test_quotas_are_known_on_every_route(known: Configuration, name: str) -> None:
+    board = HealthBoard(HandClock())
+    board.told("b", (Learned("5h", None, None, 0.25, START + 60, START, 18_000),))
+    found = view_for(ask(), resolve(name, known).route, known, board, START, random.Random(0))
+    assert (found.quota("a"), found.quota("b")) == (None, Quota(0.25, START + 60))
 
 
 def test_a_tag_that_no_step_has_is_refused_by_a_combo_alone(known: Configuration) -> None:

@@ -117,14 +117,14 @@ def test_a_quota_is_counted_over_all_workers(
     assert board.quota("c1") == Quota(1.0, MIDNIGHT)
     spend(shared, limit, 300, START)
     spend(other, limit, 200, START - 86_400)  # yesterday's
-    reserve(other, limit, 100, START)
+    reserve(other, limit, 200, START)
     board.tick()
     assert board.quota("c1") == Quota(1.0, MIDNIGHT)  # it has looked within this second
     clock.move(1)
     for each in (board, beside):
         each.tick()
-        assert each.declared("c1") == Declared(1000, 300, 100, MIDNIGHT, None)
-        assert each.quota("c1") == Quota(pytest.approx(0.6), MIDNIGHT)
+        assert each.declared("c1") == Declared(1000, 300, 200, MIDNIGHT, None)
+        assert each.quota("c1") == Quota(0.5, MIDNIGHT)
 
 
 def test_one_that_is_used_up_is_over_until_its_window_ends(board: HealthBoard, shared: SharedState, clock: HandClock) -> None:
@@ -200,12 +200,12 @@ def test_without_a_configuration_health_goes_on(shared: SharedState, other: Shar
 def test_while_the_store_is_away_what_was_known_stays(redis_server: RedisServer, clock: HandClock) -> None:
     with opened(redis_server.url) as store:
         board = HealthBoard(clock, store, "w1", quotas=lambda: [("c1", DAILY)])
-        spend(store, quota_limit("c1", DAILY), 400, START)
+        spend(store, quota_limit("c1", DAILY), 500, START)
         board.tick()
         redis_server.stop()
         clock.move(30)
         board.tick()
-        assert board.away_since is not None and board.quota("c1") == Quota(pytest.approx(0.6), MIDNIGHT)
+        assert board.away_since is not None and board.quota("c1") == Quota(0.5, MIDNIGHT)
         redis_server.start()  # empty
         board.tick()
         assert board.quota("c1") == Quota(1.0, MIDNIGHT)
@@ -224,6 +224,6 @@ def test_a_rate_holds_back_but_draws_nothing() -> None:
 def test_the_reset_is_that_of_the_scarcest_that_lasts() -> None:
     told = (window("5h", 0.9, 600, 18_000), window("7d", 0.4, 90_000, 604_800))
     assert quota_of(told, None) == Quota(0.4, START + 90_000)
-    assert quota_of(told, Declared(100, 70, 0, START + 7, None)) == Quota(pytest.approx(0.3), START + 7)
-    assert quota_of(told, Declared(100, 70, 0, None, None)) == Quota(pytest.approx(0.3), START + 90_000)
+    assert quota_of(told, Declared(100, 75, 0, START + 7, None)) == Quota(0.25, START + 7)
+    assert quota_of(told, Declared(100, 75, 0, None, None)) == Quota(0.25, START + 90_000)
     assert quota_of(told, Declared(100, 170, 0, None, START + 5)) == Quota(0.0, START + 90_000, START + 5)
