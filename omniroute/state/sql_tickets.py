@@ -85,7 +85,7 @@ class SqlTickets:
             if (refused := refusing(named, used)) is not None:
                 line = named[refused]
                 held = connection.execute(WINDOW, {"name": line.counter, "since": line.since})
-                return Reserved(refused, used[: refused + 1], blocking(dict(held.tuples()), line.limit))
+                return Reserved(refused, used[: refused + 1], blocking(dict(held.all()), line.limit))
             self._change(connection, steps(reserved=parts))
             if before is not None:
                 merged = {"lines": [*before.lines, *parts], "document": {**before.document, **document}}
@@ -116,7 +116,7 @@ class SqlTickets:
             connection = session.connection()
             held: dict[str, list[Part]] = {}
             for some in pieces(sorted(given)):
-                rows = connection.execute(self._held, {"some": some}).tuples()
+                rows = connection.execute(self._held, {"some": some})
                 held |= {id: [Part(*line) for line in lines] for id, lines in rows}
             taken = [line for lines in held.values() for line in lines]
             spent = [_named(part) for id, each in given.items() for part in (each.parts if id in held else each.otherwise)]
@@ -150,7 +150,7 @@ class SqlTickets:
 
     def lapsed(self, before: float, most: int) -> list[Lapsed]:
         with self._transactions.reading() as session:
-            rows = session.connection().execute(LAPSED, {"before": before, "most": most}).tuples()
+            rows = session.connection().execute(LAPSED, {"before": before, "most": most})
             return [Lapsed(id, tuple(Part(*line) for line in lines), document) for id, lines, document in rows]
 
     def counted(self, wanted: Iterable[tuple[str, int]]) -> dict[str, tuple[int, int]]:
@@ -183,7 +183,7 @@ class SqlTickets:
 
         def work(session: Session) -> None:
             connection = session.connection()
-            tickets = connection.execute(sa.select(TICKETS.c.id, TICKETS.c.lines)).tuples()
+            tickets = connection.execute(sa.select(TICKETS.c.id, TICKETS.c.lines))
             holding = [id for id, lines in tickets if any(counter.startswith(prefix) for counter, *_ in lines)]
             self._without(connection, holding, lambda counter: counter.startswith(prefix))
             names = connection.execute(sa.select(COUNTERS.c.name).where(begins).distinct()).scalars().all()
@@ -197,7 +197,7 @@ class SqlTickets:
         """Delete buckets that have expired, unless something is reserved in them."""
         while True:
             with self._transactions.reading() as session:
-                found = session.connection().execute(EXPIRED_BUCKETS, {"now": now}).tuples().all()
+                found = session.connection().execute(EXPIRED_BUCKETS, {"now": now}).all()
             if found:  # a write only where there is something to delete
                 self._transactions.write(functools.partial(self._drop, [tuple(bucket) for bucket in found], now))
             if len(found) < AT_ONCE:
@@ -212,7 +212,7 @@ class SqlTickets:
         """Strike from these tickets what they have in such counters; what that was."""
         struck: list[Part] = []
         for some in pieces(sorted(tickets)):
-            for id, held in connection.execute(self._held, {"some": some}).tuples().all():
+            for id, held in connection.execute(self._held, {"some": some}).all():
                 lines = [Part(*line) for line in held]
                 if gone := [line for line in lines if which(line.counter)]:
                     left = [line for line in lines if not which(line.counter)]

@@ -1,4 +1,4 @@
-"""What every store promises. The times are arguments, so nothing here waits."""
+"""What every store promises, but for tickets (test_tickets.py). The times are arguments, so nothing here waits."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from omniroute.errors import DatabaseAway
+from omniroute.limits.limit import Line
 from omniroute.routing.health import FINE, Breaker, Condition, Mark, Place
 from omniroute.state.conditions import OLD
-from omniroute.state.shared import Change, SharedState
+from omniroute.state.shared import Change, Part, Settlement, SharedState
 from tests.redis_server import RedisServer
 from tests.state.stores import opened
 
@@ -99,46 +100,6 @@ def test_a_lease_ends_by_itself_unless_it_is_prolonged(shared: SharedState, othe
     assert shared.held(["c"], NOW + 31) == {"c": 2}
 
 
-# Counters ---------------------------------------------------------------------------------------------
-
-
-def test_reserved_is_as_good_as_spent_until_it_is_settled(shared: SharedState, other: SharedState) -> None:
-    assert shared.spend("k", 60) == 60
-    first = shared.reserve("k", 30, 100, NOW, NOW + 60)
-    second = other.reserve("k", 30, 100, NOW, NOW + 60)  # 90 are gone, which is below 100
-    assert first and second
-    assert shared.reserve("k", 1, 100, NOW, NOW + 60) is None
-    assert other.counted(["k", "j"], NOW) == {"k": (60, 60), "j": (0, 0)}
-    assert other.settle(first, 5) is True
-    assert other.settle(first, 5) is False
-    assert shared.release(second) is True
-    assert shared.release(second) is False and shared.settle(second, 9) is False
-    assert shared.counted(["k"], NOW) == {"k": (65, 0)}
-    assert shared.spend("k", 2**40) == 65 + 2**40
-    assert other.counted(["k"], NOW) == {"k": (65 + 2**40, 0)}
-
-
-def test_a_reservation_lapses(shared: SharedState) -> None:
-    lapsing = shared.reserve("k", 100, 100, NOW, NOW + 60)
-    assert lapsing and shared.reserve("k", 1, 100, NOW + 59, NOW + 90) is None
-    assert shared.counted(["k"], NOW + 60) == {"k": (0, 0)}
-    assert shared.reserve("k", 1, 100, NOW + 60, NOW + 90)
-    shared.sweep(NOW + 60)
-    assert shared.settle(lapsing, 100) is False
-    assert shared.counted(["k"], NOW + 60) == {"k": (0, 1)}
-
-
-def test_counters_begin_again(shared: SharedState) -> None:
-    shared.spend("k", 10)
-    shared.spend("j", 10)
-    reservation = shared.reserve("k", 5, 100, NOW, NOW + 60)
-    assert reservation
-    shared.forget_counters(["k", "unknown"])
-    shared.forget_counters([])
-    assert shared.counted(["k", "j"], NOW) == {"k": (0, 0), "j": (10, 0)}
-    assert shared.settle(reservation, 5) is False
-
-
 # Reports ----------------------------------------------------------------------------------------------
 
 
@@ -184,12 +145,15 @@ def every_method(store: SharedState) -> None:
         lambda: store.prolong(["token:a"], NOW),
         lambda: store.let_go(["token:a"]),
         lambda: store.held(["a"], NOW),
-        lambda: store.reserve("a", 1, 1, NOW, NOW + 1),
-        lambda: store.settle("1:token:a", 1),
-        lambda: store.release("1:token:a"),
-        lambda: store.spend("a", 1),
-        lambda: store.counted(["a"], NOW),
-        lambda: store.forget_counters(["a"]),
+        lambda: store.reserve("t", [Line("a", 0, 0, 1, 1, NOW)], {}, NOW, NOW + 1),
+        lambda: store.release("t", ["a"]),
+        lambda: store.settle([Settlement("t", ())]),
+        lambda: store.spend([Part("a", 0, 1, NOW)]),
+        lambda: store.keep(["t"], NOW),
+        lambda: store.lapsed(NOW, 1),
+        lambda: store.counted([("a", 0)]),
+        lambda: store.recount("a", {}, NOW),
+        lambda: store.forget_counters("a"),
         lambda: store.report("w", {}, NOW),
         lambda: store.reports(NOW),
         lambda: store.forget_report("w"),
@@ -235,9 +199,7 @@ def test_everything_of_redis_that_lapses_goes_away_by_itself(redis_server: Redis
 
     with opened(redis_server.url) as store, Redis.from_url(redis_server.url) as client:
         store.hold("c", 1, NOW, NOW + 30)
-        store.reserve("k", 1, 10, NOW, NOW + 200_000)
         store.report("w", {}, NOW + 15)
         assert 80_000 < client.ttl("omniroute:holds:c") <= 86_400
-        assert 190_000 < client.ttl("omniroute:reserved:k") <= 200_001
         assert 80_000 < client.ttl("omniroute:reports") <= 86_400
         assert all(key.startswith(b"omniroute:") for key in client.scan_iter())
