@@ -11,6 +11,8 @@ monkey.patch_all()
 import os
 import resource
 import socket
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -45,8 +47,16 @@ accesslog = None
 
 END_STREAMS_AFTER = settings.drain_seconds
 
+# Files in which the workers count together, wherever prometheus_client is imported afterwards.
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(settings.data_dir.absolute() / "metrics"))
+
 
 def on_starting(server: Any) -> None:
+    _need_free_port(server)
+    _empty_metrics()
+
+
+def _need_free_port(server: Any) -> None:
     """A port that somebody else has: one line that names the setting, where gunicorn would try for seconds."""
     if {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys():
         return  # the sockets are handed over, open
@@ -61,6 +71,17 @@ def on_starting(server: Any) -> None:
             except OSError as exc:
                 where = f"HOST={address[0]} PORT={address[1]}"
                 raise SystemExit(f"omniroute: {where} can't be used: {exc.strerror}; set another HOST or PORT in .env") from None
+
+
+def _empty_metrics() -> None:
+    """Counters begin with the gateway. A disk that can't be written is no reason not to start."""
+    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for old in folder.glob("*.db"):
+            old.unlink()
+    except OSError:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="omniroute-metrics-")
 
 
 def when_ready(server: Any) -> None:
@@ -80,19 +101,29 @@ def post_worker_init(worker: Any) -> None:
     gevent.spawn(_exchange_health, services.board)
     gevent.spawn(_flush_health, services.board)
     gevent.spawn(_keep_tickets, services.relay.meter)
+    gevent.spawn(_tell_metrics, services)
     gevent.spawn(_watch_for_end, worker, services)
     if worker.age == 1:
         _announce(services)
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Write what is left of the log."""
+    """Write what is left of the log, and send what is left of the traces."""
     app = getattr(worker, "wsgi", None)  # a worker that could not start has none
     if app is not None:
         services = app.extensions["omniroute"]
         services.ledger.drain()
+        if services.traces is not None:
+            services.traces.close()
         services.board.close()
         services.database.close()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """What a worker has counted stays; how it was doing when it ended does not."""
+    from prometheus_client import multiprocess  # not before: the first process needs nothing else of it
+
+    multiprocess.mark_process_dead(worker.pid)
 
 
 def _announce(services: Any) -> None:
@@ -131,6 +162,13 @@ def _keep_tickets(meter: Any) -> None:
     while True:
         gevent.sleep(meter.keep_every)
         meter.keep()
+
+
+def _tell_metrics(services: Any) -> None:
+    """How this worker is doing, for whichever is asked for /metrics."""
+    while True:
+        services.metrics.tell(services.ledger.waiting, services.ledger.dropped, len(services.relay.live.flows))
+        gevent.sleep(1)
 
 
 def _watch_for_end(worker: Any, services: Any) -> None:

@@ -115,7 +115,7 @@ def _masked(name: str, value: Any) -> Any:
 
 
 def _cut(value: Any, bytes_over: int) -> str:
-    """The beginning and the end. An escape is longer than its character, so this may have to be done again, and comes to an end."""
+    """The beginning and the end. Escapes are longer than characters, so less than wanted may go; called again, it goes on."""
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
     keep = max(len(text) - bytes_over - len(GAP), len(text) // 4, 20)
     return text[: keep // 2] + GAP + text[-(keep // 2) :]

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 
@@ -65,6 +65,9 @@ class Settings:
     answer_seconds: float = 600.0
     heartbeat_seconds: float = 15.0
     drain_seconds: float = 15.0
+    otel_exporter_otlp_endpoint: str | None = None
+    otel_exporter_otlp_headers: tuple[tuple[str, str], ...] = ()
+    otel_service_name: str = "omniroute"
 
     @property
     def loopback(self) -> bool:
@@ -265,6 +268,27 @@ def _public_url(name: str, text: str) -> str:
     return text.rstrip("/")
 
 
+def _collector(name: str, text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise SettingError(
+            f"{name}: must be the URL of an OTLP/HTTP collector such as http://localhost:4318 "
+            f"(a key goes into OTEL_EXPORTER_OTLP_HEADERS)"
+        )
+    return text.rstrip("/").removesuffix("/v1/traces")
+
+
+def _header_pairs(name: str, text: str) -> tuple[tuple[str, str], ...]:
+    """As OpenTelemetry spells them: pairs with commas, values percent-encoded. They may be secrets, so none is repeated."""
+    pairs = []
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        header, equals, value = (unquote(each.strip()) for each in part.partition("="))
+        if not equals or not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", header) or not re.fullmatch(r"[\x20-\x7e\t]*", value):
+            raise SettingError(f"{name}: must be pairs of name=value with commas between them, such as x-api-key=...")
+        pairs.append((header.lower(), value))
+    return tuple(pairs)
+
+
 READERS: dict[str, Callable[[str, str], Any]] = {
     "HOST": _text,
     "PORT": _whole(1, 65535),
@@ -290,6 +314,9 @@ READERS: dict[str, Callable[[str, str], Any]] = {
     "ANSWER_SECONDS": _seconds,
     "HEARTBEAT_SECONDS": _seconds,
     "DRAIN_SECONDS": _seconds,
+    "OTEL_EXPORTER_OTLP_ENDPOINT": _collector,
+    "OTEL_EXPORTER_OTLP_HEADERS": _header_pairs,
+    "OTEL_SERVICE_NAME": _text,
 }
 
 

@@ -25,6 +25,7 @@ TIERS: dict[str, Tier] = {
     "/static/<path:filename>": Tier.PUBLIC,
     "/healthz": Tier.PUBLIC,
     "/readyz": Tier.PUBLIC,
+    "/metrics": Tier.LOOPBACK,
     "/login": Tier.PUBLIC,
     "/setup": Tier.SETUP,
     # Client endpoints

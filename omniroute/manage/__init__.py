@@ -16,6 +16,7 @@ from omniroute.manage import (
     health,
     keys,
     logs,
+    metrics,
     models,
     nodes,
     openapi,
@@ -54,5 +55,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *settings.ENDPOINTS,
     *audit.ENDPOINTS,
     *health.ENDPOINTS,
+    *metrics.ENDPOINTS,
     Endpoint("GET", "/api/openapi.json", "This description", described, dict),
 )

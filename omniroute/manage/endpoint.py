@@ -41,6 +41,7 @@ class Endpoint:
     body: tuple[Field, ...] | None = None
     partial: bool = False
     query: tuple[Field, ...] = ()
+    mimetype: str = "application/json"  # of the answer
 
     @property
     def name(self) -> str:

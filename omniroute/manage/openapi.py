@@ -33,7 +33,8 @@ ERROR = {
         }
     },
 }
-SECURITY: list[dict[str, list[str]]] = [{"session": []}, {"bearer": []}, {"apiKey": []}]
+BY_KEY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}]
+BY_TIER: dict[Tier | None, list[dict[str, list[str]]]] = {Tier.MANAGE: [{"session": []}, *BY_KEY], Tier.LOOPBACK: [{}, *BY_KEY]}
 
 
 def document(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
             str(endpoint.status): _answer(endpoint),
             "default": _json("What was refused, and why.", {"$ref": "#/components/schemas/Error"}),
         },
-        "security": SECURITY if tier_of(endpoint.path, {endpoint.method}) is Tier.MANAGE else [],
+        "security": BY_TIER.get(tier_of(endpoint.path, {endpoint.method}), []),
     }
     variables = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
@@ -95,6 +96,8 @@ def _parameter(field: Field) -> dict[str, Any]:
 def _answer(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.answer is None:
         return {"description": "Done."}
+    if endpoint.mimetype != "application/json":
+        return {"description": endpoint.summary, "content": {endpoint.mimetype: {"schema": {"type": "string"}}}}
     if isinstance(endpoint.answer, Mapping):
         members = {camel(name): member_schema(name, kind) for name, kind in endpoint.answer.items()}
         return _json(endpoint.summary, {"type": "object", "properties": members, "required": list(members)})
