@@ -24,6 +24,8 @@ from omniroute.keys.budgets import Budgets
 from omniroute.keys.operations import Keys
 from omniroute.logs import configure_logs
 from omniroute.models.db import Database
+from omniroute.observe import traces_for
+from omniroute.observe.metrics import Metrics
 from omniroute.preferences.operations import Preferences
 from omniroute.providers import catalog as catalogs
 from omniroute.relay.combo_probe import ComboProbe
@@ -50,6 +52,8 @@ from omniroute.usage.journal import Journal
 from omniroute.usage.log_queue import LogQueue
 from omniroute.usage.logs import LogReports
 from omniroute.usage.meter import Meter
+from omniroute.usage.prices import Prices
+from omniroute.usage.reports import UsageReports
 
 
 def create_app(settings: Settings | None = None, clock: Clock | None = None) -> Flask:
@@ -87,8 +91,11 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     probe = Probe(catalog, transport, configuration, connections, connections.credential, board, clock)
     combos = Combos(database, configuration, catalog, clock)
     keys = Keys(database, configuration, recount, clock)
-    meter = Meter(shared, clock)
-    ledger = Ledger(LogQueue(Journal(database, shared, meter.over, BodyStore(database, vault).insert), keys.record_use), clock)
+    meter, bodies, logs = Meter(shared, clock), BodyStore(database, vault), LogReports(database, configuration.current)
+    metrics, traces = Metrics(configuration.current, lambda: board.health, clock), traces_for(settings, clock)
+    observers = (metrics.observe,) if traces is None else (metrics.observe, traces.observe)
+    journal = Journal(database, shared, meter.over, bodies.insert)
+    ledger = Ledger(LogQueue(journal, keys.record_use), clock, observers)
     conversation = Conversation(Responses(database, vault, clock))
     relay = Relay(
         catalog=catalog,
@@ -119,11 +126,16 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         models=ModelList(database, configuration, catalog, clock),
         combos=combos,
         aliases=Aliases(database, configuration, clock),
+        prices=Prices(database, configuration, catalog, clock),
         resilience=Resilience(configuration, board, connections, clock),
         preferences=Preferences(database, configuration, clock),
         audit=AuditLog(database),
-        logs=LogReports(database, configuration.current),
+        logs=logs,
+        bodies=bodies,
+        usage=UsageReports(database, configuration.current, logs, clock),
         ledger=ledger,
+        metrics=metrics,
+        traces=traces,
         board=board,
         relay=relay,
         retrieval=Retrieval(catalog, transport, configuration.current, connections.credential, conversation, clock),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from omniroute.accounts.operations import Accounts
 from omniroute.clock import Clock
@@ -15,6 +16,7 @@ from omniroute.connections.resilience import Resilience
 from omniroute.keys.budgets import Budgets
 from omniroute.keys.operations import Keys
 from omniroute.models.db import Database
+from omniroute.observe.metrics import Metrics
 from omniroute.preferences.operations import Preferences
 from omniroute.providers.catalog import Catalog
 from omniroute.relay.combo_probe import ComboProbe
@@ -28,7 +30,13 @@ from omniroute.settings import Settings
 from omniroute.state.configuration import ConfigurationStore
 from omniroute.state.health import HealthBoard
 from omniroute.state.shared import SharedState
+from omniroute.usage.bodies import BodyStore
 from omniroute.usage.logs import LogReports
+from omniroute.usage.prices import Prices
+from omniroute.usage.reports import UsageReports
+
+if TYPE_CHECKING:
+    from omniroute.observe.traces import Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +55,16 @@ class Services:
     models: ModelList
     combos: Combos
     aliases: Aliases
+    prices: Prices
     resilience: Resilience
     preferences: Preferences
     audit: AuditLog
     logs: LogReports
+    bodies: BodyStore
+    usage: UsageReports
     ledger: Ledger
+    metrics: Metrics
+    traces: Traces | None
     board: HealthBoard
     relay: Relay
     retrieval: Retrieval

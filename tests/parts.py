@@ -35,6 +35,8 @@ from omniroute.state.health import HealthBoard
 from omniroute.state.recount import Recount
 from omniroute.state.sql import SqlState
 from omniroute.usage.logs import LogReports
+from omniroute.usage.prices import Prices
+from omniroute.usage.reports import UsageReports
 
 ADMIN = Actor("admin", "admin", "127.0.0.1")
 START = 1_800_000_000.0
@@ -77,6 +79,7 @@ class Parts:
         self.combos = Combos(database, self.store, self.catalog, clock)
         self.aliases = Aliases(database, self.store, clock)
         self.board = HealthBoard(clock)
+        self.prices = Prices(database, self.store, self.catalog, clock)
         self.resilience = Resilience(self.store, self.board, self.connections, clock)
         self.keys = Keys(database, self.store, self.recount, clock)
         self.budgets = Budgets(database, self.store, self.recount, clock)
@@ -84,6 +87,7 @@ class Parts:
         self.sessions, self.throttle = Sessions(database, clock), LoginThrottle(database, clock)
         self.accounts = Accounts(database, self.sessions, self.throttle, self.settings, clock)
         self.audit, self.logs = AuditLog(database), LogReports(database, self.store.current)
+        self.usage = UsageReports(database, self.store.current, self.logs, clock)
 
     def another(self, **settings: Any) -> Parts:
         database = Database(self.database.url)

@@ -36,19 +36,32 @@ def page(
 
     Raises Invalid for a cursor that none of these pages gave.
     """
-    if not 1 <= limit <= LONGEST:
-        raise Invalid(f"limit must be from 1 to {LONGEST}", {"limit": f"must be from 1 to {LONGEST}"})
+    check_limit(limit)
     query = sa.select(table).where(*wanted).order_by(table.at.desc(), table.id.desc()).limit(limit + 1)
     if before is not None:
-        at, row_id = _read(before)
-        query = query.where(sa.tuple_(table.at, table.id) < sa.tuple_(sa.literal(at), sa.literal(row_id)))
+        query = query.where(older(table, *read_cursor(before)))
     rows = session.scalars(query).all()
-    more = f"{rows[limit - 1].at!r}_{rows[limit - 1].id}" if len(rows) > limit else None
+    more = cursor(rows[limit - 1].at, rows[limit - 1].id) if len(rows) > limit else None
     return Page(tuple(view(row) for row in rows[:limit]), more)
 
 
-def _read(cursor: str) -> tuple[float, str]:
-    at, _, row_id = cursor.partition("_")
+def check_limit(limit: int) -> None:
+    """Raises Invalid."""
+    if not 1 <= limit <= LONGEST:
+        raise Invalid(f"limit must be from 1 to {LONGEST}", {"limit": f"must be from 1 to {LONGEST}"})
+
+
+def older(table: Any, at: float, row_id: str) -> sa.ColumnElement[bool]:
+    return sa.tuple_(table.at, table.id) < sa.tuple_(sa.literal(at), sa.literal(row_id))
+
+
+def cursor(at: float, row_id: str) -> str:
+    return f"{at!r}_{row_id}"
+
+
+def read_cursor(text: str) -> tuple[float, str]:
+    """Raises Invalid."""
+    at, _, row_id = text.partition("_")
     if not re.fullmatch(r"\d{1,12}(\.\d{1,9})?", at) or not re.fullmatch(r"[\x21-\x7e]{1,64}", row_id):
         raise Invalid("before is not a cursor of this list", {"before": "is not a cursor of this list"})
     return float(at), row_id

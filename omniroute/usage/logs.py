@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -11,16 +11,18 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from omniroute.errors import Invalid, Missing
+from omniroute.errors import Missing
 from omniroute.models.db import Database
 from omniroute.models.logs import LogRow
-from omniroute.models.paging import Page, page
+from omniroute.models.paging import Page
+from omniroute.routing.configuration import Configuration
 from omniroute.security.redaction import redact, redact_values
 from omniroute.usage.rollups import add_rows
+from omniroute.usage.search import LogFilters as LogFilters
+from omniroute.usage.search import find
 
 LONGEST_TEXT = 4000  # characters of a message, remedy, decision or path
 MOST_ATTEMPTS = 64
-OUTCOMES = ("ok", "failed")
 
 _COLUMNS = sa.inspect(LogRow).columns
 # What a row says that was left out of it.
@@ -38,26 +40,6 @@ _BLANK: dict[str, Any] = dict.fromkeys((column.name for column in _COLUMNS), Non
 }
 # Characters that a text column holds.
 _ROOM = {column.name: column.type.length or LONGEST_TEXT for column in _COLUMNS if isinstance(column.type, sa.String)}
-
-
-@dataclass(frozen=True, slots=True)
-class LogFilters:
-    """All that are given must hold. `since` and `until` are seconds since 1970 (`until` is not included).
-
-    `model` is a part of the requested or upstream name, `provider` an id or prefix, `outcome` "ok" or "failed",
-    `kind` a failure class, `request_id` the beginning of an id.
-    """
-
-    since: float | None = None
-    until: float | None = None
-    key_id: str | None = None
-    model: str | None = None
-    provider: str | None = None
-    connection_id: str | None = None
-    outcome: str | None = None
-    status: int | None = None
-    kind: str | None = None
-    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +87,19 @@ class LogView:
 
 
 class LogReports:
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    """`look` gives the configuration: whose prefix is whose."""
+
+    def __init__(self, database: Database, look: Callable[[], Configuration]) -> None:
+        self._database, self._look = database, look
 
     def page(self, filters: LogFilters | None = None, before: str | None = None, limit: int = 50) -> Page[LogView]:
-        """Newest first. Raises Invalid for a bad cursor, limit or outcome."""
-        wanted = _conditions(filters or LogFilters())
+        """Newest first. A page may hold fewer than `limit` rows, even none, and still have a next one: then the search goes
+        on there. Raises Invalid for a bad cursor, limit or outcome.
+        """
+        configuration = self._look()
         with self._database.unit_of_work() as session:
-            return page(session, LogRow, wanted, before, limit, _view)
+            found = find(session, configuration, filters or LogFilters(), before, limit)
+            return Page(tuple(_view(row) for row in found.rows), found.next)
 
     def get(self, request_id: str) -> LogView:
         """Raises Missing."""
@@ -171,34 +158,6 @@ def _fit(text: str, room: int = LONGEST_TEXT) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return text.replace("\0", "").encode("utf-8", "replace").decode()
-
-
-def _conditions(filters: LogFilters) -> list[sa.ColumnElement[bool]]:
-    if filters.outcome not in (None, *OUTCOMES):
-        raise Invalid("outcome must be ok or failed", {"outcome": "must be ok or failed"})
-    wanted: list[sa.ColumnElement[bool]] = []
-    if filters.since is not None:
-        wanted.append(LogRow.at >= filters.since)
-    if filters.until is not None:
-        wanted.append(LogRow.at < filters.until)
-    if filters.model:
-        named = (LogRow.requested_model, LogRow.upstream_model)
-        wanted.append(sa.or_(*(column.icontains(filters.model, autoescape=True) for column in named)))
-    if filters.provider:
-        wanted.append(sa.or_(LogRow.provider_id == filters.provider, LogRow.provider_prefix == filters.provider))
-    if filters.outcome is not None:
-        wanted.append(LogRow.kind == "ok" if filters.outcome == "ok" else LogRow.kind != "ok")
-    if filters.request_id:
-        wanted.append(LogRow.id.startswith(filters.request_id, autoescape=True))
-    for column, value in (
-        (LogRow.key_id, filters.key_id),
-        (LogRow.connection_id, filters.connection_id),
-        (LogRow.status, filters.status),
-        (LogRow.kind, filters.kind),
-    ):
-        if value is not None and value != "":
-            wanted.append(column == value)
-    return wanted
 
 
 def _view(row: LogRow) -> LogView:

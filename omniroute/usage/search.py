@@ -1,0 +1,216 @@
+"""Finding log rows of a kind. Their only index is by time, so the rollups say which hours hold any, and only those are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from omniroute.errors import Invalid
+from omniroute.models.logs import LogRow
+from omniroute.models.paging import Page, check_limit, cursor, older, read_cursor
+from omniroute.models.usage import DayRow, HourRow
+from omniroute.routing.configuration import Configuration
+from omniroute.usage.rollups import DAY, HOUR
+
+OUTCOMES = ("ok", "failed")
+SCAN = 40_000  # rows that one page looks at, at the most: a rare kind among many may take more than one page
+FEW_IDS = 1000  # up to so many rows are found by the beginning of their id
+FEW_GROUPS = 50  # up to so many groups of a day are looked for in its hours by their digests
+DAYS_AT_ONCE = (1, 4, 16, 64, 256)  # days that are asked for at a time: often the first one fills the page
+FIRST_ID = "!"  # comes before every id
+
+HOURS, DAYS = HourRow.__table__.c, DayRow.__table__.c
+
+Condition = sa.ColumnElement[bool]
+Span = tuple[float, float]  # from that moment on, until before that one
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilters:
+    """All that are given must hold. `since` and `until` are seconds since 1970 (`until` is not included).
+
+    `model` is a part of the requested or upstream name, `provider` an id or prefix, `outcome` "ok" or "failed",
+    `kind` a failure class, `request_id` the beginning of an id; the others are whole values. "" is no filter.
+    """
+
+    since: float | None = None
+    until: float | None = None
+    key_id: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    connection_id: str | None = None
+    combo: str | None = None
+    endpoint: str | None = None
+    outcome: str | None = None
+    status: int | None = None
+    kind: str | None = None
+    request_id: str | None = None
+
+
+SAME = ("key_id", "connection_id", "combo", "endpoint", "status", "kind")  # columns that have the filter's name and value
+
+
+def find(session: Session, configuration: Configuration, filters: LogFilters, before: str | None, limit: int) -> Page[LogRow]:
+    """Up to `limit` rows, newest first. A page may hold fewer, even none, and still have a next one. Raises Invalid."""
+    check_limit(limit)
+    if filters.outcome not in (None, "", *OUTCOMES):
+        raise Invalid("outcome must be ok or failed", {"outcome": "must be ok or failed"})
+    kinds = _kinds(LogRow, configuration, filters)
+    wanted = [*_within(filters), *kinds]
+    last = None if before is None else read_cursor(before)
+    if last is not None:
+        wanted.append(older(LogRow, *last))
+    if filters.request_id:
+        few = _few_ids(session, filters.request_id)
+        if few is not None:
+            return _page(_rows(session, [LogRow.id.in_(few), *wanted], limit + 1), limit)
+        wanted.append(sa.func.substr(LogRow.id, 1, len(filters.request_id)) == filters.request_id)
+    elif not kinds:
+        return _page(_rows(session, wanted, limit + 1), limit)
+    return _walk(session, configuration, filters, wanted, last, limit)
+
+
+def _walk(
+    session: Session,
+    configuration: Configuration,
+    filters: LogFilters,
+    wanted: list[Condition],
+    last: tuple[float, str] | None,
+    limit: int,
+) -> Page[LogRow]:
+    found: list[LogRow] = []
+    left = SCAN
+    for low, high in _spans(session, configuration, filters, last):
+        span = [LogRow.at >= low, LogRow.at < high, *([] if last is None else [older(LogRow, *last)])]
+        end = _end(session, span, left)
+        near = [] if end is None else [sa.not_(older(LogRow, *end))]
+        found += _rows(session, [*span, *near, *wanted], limit + 1 - len(found))
+        if len(found) > limit:
+            break
+        if end is not None:
+            return Page(tuple(found), cursor(*end))
+        left -= _count(session, span)
+        if left <= 0:
+            return Page(tuple(found), cursor(low, FIRST_ID))
+    return _page(found, limit)
+
+
+def _page(found: list[LogRow], limit: int) -> Page[LogRow]:
+    more = cursor(found[limit - 1].at, found[limit - 1].id) if len(found) > limit else None
+    return Page(tuple(found[:limit]), more)
+
+
+def _rows(session: Session, wanted: list[Condition], most: int) -> list[LogRow]:
+    return list(session.scalars(sa.select(LogRow).where(*wanted).order_by(LogRow.at.desc(), LogRow.id.desc()).limit(most)))
+
+
+def _few_ids(session: Session, beginning: str) -> list[str] | None:
+    """The ids that begin so, unless they are many. z is the last of the letters that ids are made of, in every collation."""
+    near = sa.select(LogRow.id).where(LogRow.id >= beginning, LogRow.id <= beginning + "z" * 64).limit(FEW_IDS + 1)
+    ids = session.scalars(near).all()
+    return None if len(ids) > FEW_IDS else [id for id in ids if id.startswith(beginning)]
+
+
+def _end(session: Session, span: list[Condition], left: int) -> tuple[float, str] | None:
+    """The last row of the span that may still be looked at; None when all may."""
+    newest_first = sa.select(LogRow.at, LogRow.id).where(*span).order_by(LogRow.at.desc(), LogRow.id.desc())
+    beyond = session.execute(newest_first.offset(left - 1).limit(2)).all()
+    return (beyond[0].at, beyond[0].id) if len(beyond) > 1 else None
+
+
+def _count(session: Session, span: list[Condition]) -> int:
+    return session.scalar(sa.select(sa.func.count()).select_from(LogRow).where(*span)) or 0
+
+
+# Where to look ----------------------------------------------------------------------------------
+
+
+def _spans(session: Session, configuration: Configuration, filters: LogFilters, last: tuple[float, str] | None) -> Iterator[Span]:
+    """Stretches of time that may hold rows of this kind, newest first."""
+    oldest = session.scalar(sa.select(sa.func.min(LogRow.at)))
+    newest = session.scalar(sa.select(sa.func.max(LogRow.at)))
+    if oldest is None or newest is None:
+        return
+    low = max(oldest, filters.since or oldest)
+    high = min(newest if last is None else last[0], newest if filters.until is None else filters.until)
+    if not _kinds(HOURS, configuration, filters):
+        yield low, high + 1
+        return
+    for day in _days(session, _kinds(DAYS, configuration, filters), low, high):
+        yield from _joined(_hours(session, configuration, filters, day, low, high))
+
+
+def _days(session: Session, kinds: list[Condition], low: float, high: float) -> Iterator[int]:
+    sizes = iter(DAYS_AT_ONCE)
+    size = 0
+    while True:
+        size = next(sizes, size)
+        days = sa.select(DAYS.at).where(*kinds, DAYS.at > low - DAY, DAYS.at <= high)
+        found = session.scalars(days.group_by(DAYS.at).order_by(DAYS.at.desc()).limit(size)).all()
+        yield from found
+        if len(found) < size:
+            return
+        high = found[-1] - 1
+
+
+def _hours(session: Session, configuration: Configuration, filters: LogFilters, day: int, low: float, high: float) -> list[int]:
+    """The hours of the day that hold such rows, newest first."""
+    hours = [at for at in range(day, day + DAY, HOUR) if low - HOUR < at <= high]
+    counted = sa.select(DAYS.digest).where(DAYS.at == day, *_kinds(DAYS, configuration, filters)).limit(FEW_GROUPS + 1)
+    digests = session.scalars(counted).all()
+    few = len(digests) <= FEW_GROUPS
+    same = [HOURS.digest.in_(digests)] if few else _kinds(HOURS, configuration, filters)
+    found = sa.select(HOURS.at).where(HOURS.at.in_(hours), *same).group_by(HOURS.at).order_by(HOURS.at.desc())
+    return list(session.scalars(found))
+
+
+def _joined(hours: list[int]) -> list[Span]:
+    """Hours that follow each other as one span."""
+    spans: list[tuple[int, int]] = []
+    for hour in hours:
+        if spans and spans[-1][0] == hour + HOUR:
+            spans[-1] = (hour, spans[-1][1])
+        else:
+            spans.append((hour, hour + HOUR))
+    return [*spans]
+
+
+# What is looked for -----------------------------------------------------------------------------
+
+
+def _within(filters: LogFilters) -> list[Condition]:
+    since = [] if filters.since is None else [LogRow.at >= filters.since]
+    return since if filters.until is None else [*since, LogRow.at < filters.until]
+
+
+def _kinds(table: Any, configuration: Configuration, filters: LogFilters) -> list[Condition]:
+    """What must hold of a row of LogRow; or of DAYS and HOURS, where some such row is counted."""
+    wanted = [getattr(table, name) == getattr(filters, name) for name in SAME if getattr(filters, name) not in (None, "")]
+    if filters.outcome:
+        wanted.append(table.kind == "ok" if filters.outcome == "ok" else table.kind != "ok")
+    if filters.model:
+        wanted.append(_model(table, filters.model))
+    if filters.provider:
+        wanted.append(_provider(table, configuration, filters.provider))
+    return wanted
+
+
+def _model(table: Any, part: str) -> Condition:
+    upstream = LogRow.upstream_model if table is LogRow else table.model
+    named = [column.icontains(part, autoescape=True) for column in (table.requested_model, upstream)]
+    if table is not LogRow:  # what nobody serves is not counted by its name
+        named.append(sa.and_(table.requested_model == "", table.provider_id == ""))
+    return sa.or_(*named)
+
+
+def _provider(table: Any, configuration: Configuration, named: str) -> Condition:
+    """By its id; by the prefix that it has now; or by the one that it had when a row was written, where it is gone since."""
+    owner = configuration.prefixes.get(named.lower(), named)
+    prefixed = table.provider_prefix == named if table is LogRow else table.provider_id != ""
+    if owner in configuration.providers:
+        prefixed = sa.and_(table.provider_id.not_in(sorted(configuration.providers)), prefixed)
+    return sa.or_(table.provider_id.in_(sorted({named, owner})), prefixed)
