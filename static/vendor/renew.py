@@ -27,14 +27,19 @@ PACKAGES = {
         "as": "inter",
         "files": {"files/inter-latin-wght-normal.woff2": "inter-latin.woff2", "LICENSE": "LICENSE"},
     },
+    "uplot": {
+        "version": "1.6.32",
+        "as": "uplot",
+        "files": {"dist/uPlot.iife.min.js": "uplot.min.js", "dist/uPlot.min.css": "uplot.min.css", "LICENSE": "LICENSE"},
+    },
     "@tabler/icons": {"version": "3.51.0", "as": "tabler-icons", "files": {"LICENSE": "LICENSE"}, "sprite": "sprite.svg"},
 }
 
 # What the templates use, by the package's own names (outline set).
 ICONS = """
-    activity alert-circle alert-triangle api arrow-left arrow-right arrows-exchange book-2 bolt check chevron-down chevron-right
+    activity alert-circle alert-triangle api arrow-left arrow-right arrows-exchange book-2 bolt chart-bar check chevron-down chevron-right
     circle-check circle-x clipboard clock cloud-off code cpu device-desktop dots-vertical download edit external-link eye eye-off
-    file-text filter gauge history home info-circle key list-details lock logout menu-2 message-2 moon player-play
+    file-text filter gauge history home info-circle key list-details lock logout menu-2 message-2 moon player-pause player-play
     plug-connected plug-connected-x plus puzzle refresh route search send server-2 settings shield-check shield-lock sitemap
     stack-2 sun terminal-2 trash user x
 """.split()
