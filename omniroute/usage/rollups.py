@@ -6,6 +6,7 @@ import hashlib
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,12 +26,13 @@ Group = tuple[int, str, Dimensions]  # beginning of the hour or day, digest, dim
 
 def add_rows(session: Session, rows: Sequence[Mapping[str, Any]], times: int = 1) -> None:
     """Count these log rows, as `usage/logs.py: storable` made them, in hours and days. `times` of -1 takes them out again."""
+    groups, dialect = _grouped(rows, times), session.get_bind().dialect.name
     for table, width in TABLES:
-        groups = _grouped(rows, width, times)
+        groups = _joined(groups, width)
         if not groups:
             return
         # In order, so that two processes that add to the same groups wait for each other and never in a ring.
-        session.connection().execute(_adding(session, table), [_row(*found) for found in sorted(groups.items())])
+        session.connection().execute(_adding(dialect, table), [_row(*found) for found in sorted(groups.items())])
         if times < 0:
             moments = sorted({at for at, _, _ in groups})
             session.execute(sa.delete(table).where(table.c.at.in_(moments), table.c.requests == 0))
@@ -64,15 +66,25 @@ def sums(row: Mapping[str, Any]) -> Counter[str]:
     return found
 
 
-def _grouped(rows: Sequence[Mapping[str, Any]], width: int, times: int) -> dict[Group, Counter[str]]:
+def _grouped(rows: Sequence[Mapping[str, Any]], times: int) -> dict[Group, Counter[str]]:
+    """By the hour."""
     groups: dict[Group, Counter[str]] = {}
+    digests: dict[Dimensions, str] = {}
     for row in rows:
         named = dimensions(row)
-        group = (int(row["at"] // width) * width, digest(named), named)
-        added = groups.setdefault(group, Counter())
+        if named not in digests:
+            digests[named] = digest(named)
+        added = groups.setdefault((int(row["at"] // HOUR) * HOUR, digests[named], named), Counter())
         for name, amount in sums(row).items():
             added[name] += amount * times
     return groups
+
+
+def _joined(groups: dict[Group, Counter[str]], width: int) -> dict[Group, Counter[str]]:
+    joined: dict[Group, Counter[str]] = {}
+    for (at, stands_for, named), added in groups.items():
+        joined.setdefault((at // width * width, stands_for, named), Counter()).update(added)
+    return joined
 
 
 def _row(group: Group, added: Counter[str]) -> dict[str, Any]:
@@ -80,8 +92,9 @@ def _row(group: Group, added: Counter[str]) -> dict[str, Any]:
     return {"at": at, "digest": stands_for, **dict(zip(DIMENSIONS, named, strict=True)), **{name: added[name] for name in SUMS}}
 
 
-def _adding(session: Session, table: Any) -> Any:
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+@cache
+def _adding(dialect: str, table: Any) -> Any:
+    insert = sqlite_insert if dialect == "sqlite" else postgresql_insert
     statement = insert(table)
     more = {name: table.c[name] + statement.excluded[name] for name in SUMS}
     return statement.on_conflict_do_update(index_elements=["at", "digest"], set_=more)
