@@ -8,10 +8,12 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
 from omniroute.errors import Invalid
+
+T = TypeVar("T")
 
 MILLION = 1_000_000
 
@@ -138,11 +140,26 @@ class Given:
         dollars = _dollars(self._given[name])
         if dollars is None or not 0 < dollars <= most:
             self.refuse(name, f"must be an amount in dollars above 0, at most {most:,}")
-        elif (amount := dollars * MILLION) != amount.to_integral_value():
+            return default
+        return self._micro_dollars(name, dollars, default)
+
+    def usd_or_none(self, name: str, most: int) -> int | None:
+        """The same, from dollars that may be 0; null, "" and a name that was left out are None."""
+        value = self._given.get(name)
+        if value is None or (isinstance(value, str) and not value.strip()):
+            return None
+        dollars = _dollars(value)
+        if dollars is None or not 0 <= dollars <= most:
+            self.refuse(name, f"must be an amount in dollars from 0 to {most:,}, such as 2.5")
+            return None
+        return self._micro_dollars(name, dollars, None)
+
+    def _micro_dollars(self, name: str, dollars: Decimal, default: T) -> int | T:
+        amount = dollars * MILLION
+        if amount != amount.to_integral_value():
             self.refuse(name, "may have at most six decimal places")
-        else:
-            return int(amount)
-        return default
+            return default
+        return int(amount)
 
     def moment(self, name: str, default: float | None) -> float | None:
         """Seconds since 1970, from such a number or ISO 8601 text (UTC where it names no zone); null or "" is None."""

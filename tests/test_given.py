@@ -82,3 +82,30 @@ def test_unknown_names_and_the_first_note_stands() -> None:
         "7": "7 is not a field here.",
         "name": "Name is odd.",
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "micro_dollars"),
+    [
+        (None, None),
+        ("", None),
+        (" ", None),
+        (0, 0),
+        ("0", 0),
+        ("0.000001", 1),
+        (0.1, 100_000),
+        (" 2.50 ", 2_500_000),
+        (100, 100_000_000),
+    ],
+)
+def test_dollars_that_may_be_nothing_or_left_out(value: Any, micro_dollars: int | None) -> None:
+    given = Given({"size": value}, LABELS)
+    assert (given.usd_or_none("size", 100), given.usd_or_none("name", 100)) == (micro_dollars, None)
+    given.check()
+
+
+@pytest.mark.parametrize("value", [-1, "-1", 101, "1e2", "x", True, [], float("inf"), "0.0000001", 0.30000000000000004])
+def test_dollars_that_are_none(value: Any) -> None:
+    given = Given({"size": value}, LABELS)
+    assert given.usd_or_none("size", 100) is None
+    assert list(wrong(given)) == ["size"]

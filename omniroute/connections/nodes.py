@@ -16,6 +16,7 @@ from omniroute.errors import FeatureOff, Missing
 from omniroute.given import Given
 from omniroute.models.db import Database
 from omniroute.models.upstreams import ConnectionRow, ModelRow, NodeRow
+from omniroute.models.usage import PriceRow
 from omniroute.providers.catalog import Catalog
 from omniroute.providers.nodes import ANTHROPIC_COMPATIBLE, API_TYPES, TYPES, Node, default_chat_path, is_cc, new_node_id
 from omniroute.providers.urls import base_url_problem, path_problem
@@ -167,7 +168,7 @@ class Nodes:
         return self._store.change(work)
 
     def delete(self, node_id: str, by: Actor) -> NodeDeleted:
-        """Its connections and models go with it. Raises Missing."""
+        """Its connections, models and prices go with it. Raises Missing."""
 
         def work(session: Session) -> NodeDeleted:
             row = _found(session, node_id)
@@ -181,6 +182,7 @@ class Nodes:
                     session.scalars(sa.delete(ModelRow).where(ModelRow.provider_id == node_id).returning(ModelRow.model_id)).all()
                 ),
             )
+            session.execute(sa.delete(PriceRow).where(PriceRow.provider_id == node_id))
             before = _audited(row) | {"connections": gone.connections, "models": gone.models}
             session.delete(row)
             record(session, self._clock.now(), by, "node.delete", f"node:{node_id}", before=before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 Source = Literal["operator", "provider", "genai-prices"]
@@ -63,3 +64,11 @@ def price_of(document: Mapping[str, Any]) -> Price:
     """An operator's, as it is stored: {"rates": {...}, "tiers": [[above, {...}]], "request": n}."""
     tiers = tuple((above, Rates(**rates)) for above, rates in document.get("tiers", ()))
     return Price(Rates(**document["rates"]), tiers, document.get("request", 0), "operator")
+
+
+def usd(micro_dollars: int | None) -> Decimal | None:
+    """Dollars, exactly, and with no more digits than it takes."""
+    if micro_dollars is None:
+        return None
+    dollars = Decimal(micro_dollars) / MILLION
+    return dollars.quantize(Decimal(1)) if dollars == dollars.to_integral_value() else dollars.normalize()
