@@ -216,6 +216,26 @@ def usd(amount: float | None) -> str:
     return f"${amount:.{places}f}"
 
 
+def money(micro_dollars: int | None) -> str:
+    """Micro-dollars as dollars: cents, and below ten of them two figures that mean something. What is not known is never $0."""
+    if not micro_dollars:
+        return "unknown" if micro_dollars is None else "$0"
+    unit = 10_000 if micro_dollars >= 100_000 else 10 ** max(0, len(str(micro_dollars)) - 2)
+    rounded = (micro_dollars + unit // 2) // unit * unit
+    if rounded >= 100_000:
+        return f"${rounded // 1_000_000:,}.{rounded % 1_000_000 // 10_000:02}"
+    return f"$0.{rounded:06}".rstrip("0")
+
+
+def percent(share: float | None) -> str:
+    """0.0213 as 2.1 %; more than nothing is never 0. "–" where there is nothing to share."""
+    if share is None:
+        return "–"
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+
+
 def initials(name: str) -> str:
     """Two letters for the mark beside a provider's name."""
     words = [word for word in name.replace("-", " ").split() if word[:1].isalnum()]
@@ -230,5 +250,7 @@ WORDS: dict[str, Callable[..., str]] = {
     "took": took,
     "price": price,
     "usd": usd,
+    "money": money,
+    "percent": percent,
     "initials": initials,
 }

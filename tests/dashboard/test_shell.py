@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from omniroute.dashboard.shell import initials, price, tokens, took, window
+from omniroute.dashboard.shell import initials, money, percent, price, tokens, took, window
 from tests.dashboard.conftest import Desk
 
 
@@ -62,6 +62,32 @@ def test_took(ms: float | None, shown: str) -> None:
 )
 def test_unknown_is_not_free(usd: Decimal | None, shown: str) -> None:
     assert price(usd) == shown
+
+
+@pytest.mark.parametrize(
+    ("micro_dollars", "shown"),
+    [
+        (None, "unknown"),
+        (0, "$0"),
+        (1, "$0.000001"),
+        (123, "$0.00012"),
+        (12_345, "$0.012"),
+        (99_999, "$0.10"),
+        (104_999, "$0.10"),
+        (105_000, "$0.11"),
+        (995_000, "$1.00"),
+        (1_234_567_890_123, "$1,234,567.89"),
+    ],
+)
+def test_money(micro_dollars: int | None, shown: str) -> None:
+    assert money(micro_dollars) == shown
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"), [(None, "–"), (0.0, "0 %"), (0.00001, "< 0.1 %"), (0.0213, "2.1 %"), (0.5, "50 %"), (1.0, "100 %")]
+)
+def test_percent(share: float | None, shown: str) -> None:
+    assert percent(share) == shown
 
 
 @pytest.mark.parametrize(("name", "shown"), [("AgentRouter", "Ag"), ("Google Gemini", "GG"), ("-", "-"), ("", "?")])
