@@ -47,6 +47,7 @@ from omniroute.state.configuration import ConfigurationStore
 from omniroute.state.health import HealthBoard
 from omniroute.state.opened import shared_state
 from omniroute.state.recount import Recount
+from omniroute.usage.alerts import Alerts
 from omniroute.usage.bodies import BodyStore
 from omniroute.usage.journal import Journal
 from omniroute.usage.log_queue import LogQueue
@@ -54,6 +55,7 @@ from omniroute.usage.logs import LogReports
 from omniroute.usage.meter import Meter
 from omniroute.usage.prices import Prices
 from omniroute.usage.reports import UsageReports
+from omniroute.usage.standing import Standings
 
 
 def create_app(settings: Settings | None = None, clock: Clock | None = None) -> Flask:
@@ -96,6 +98,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     observers = (metrics.observe,) if traces is None else (metrics.observe, traces.observe)
     journal = Journal(database, shared, meter.over, bodies.insert)
     ledger = Ledger(LogQueue(journal, keys.record_use), clock, observers)
+    standings = Standings(configuration.current, shared, board.learned, clock)
     conversation = Conversation(Responses(database, vault, clock))
     relay = Relay(
         catalog=catalog,
@@ -137,6 +140,8 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         metrics=metrics,
         traces=traces,
         board=board,
+        standings=standings,
+        alerts=Alerts(standings, configuration, board, lambda: ledger.dropped, clock),
         relay=relay,
         retrieval=Retrieval(catalog, transport, configuration.current, connections.credential, conversation, clock),
         probe=probe,

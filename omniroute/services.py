@@ -30,10 +30,12 @@ from omniroute.settings import Settings
 from omniroute.state.configuration import ConfigurationStore
 from omniroute.state.health import HealthBoard
 from omniroute.state.shared import SharedState
+from omniroute.usage.alerts import Alerts
 from omniroute.usage.bodies import BodyStore
 from omniroute.usage.logs import LogReports
 from omniroute.usage.prices import Prices
 from omniroute.usage.reports import UsageReports
+from omniroute.usage.standing import Standings
 
 if TYPE_CHECKING:
     from omniroute.observe.traces import Traces
@@ -66,6 +68,8 @@ class Services:
     metrics: Metrics
     traces: Traces | None
     board: HealthBoard
+    standings: Standings
+    alerts: Alerts
     relay: Relay
     retrieval: Retrieval
     probe: Probe

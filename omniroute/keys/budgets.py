@@ -53,6 +53,11 @@ class BudgetView:
     created_at: float
     updated_at: float
 
+    @property
+    def value(self) -> Budget:
+        limit = self.limit_tokens if self.limit_usd is None else int(self.limit_usd * MILLION)
+        return Budget(self.period, self.unit, limit or 0, self.warn_at, self.timezone)
+
 
 class Budgets:
     def __init__(self, database: Database, store: ConfigurationStore, recount: Recount, clock: Clock) -> None:
