@@ -9,7 +9,8 @@ Whose headers, and where each shape was seen, all read 2026-11-27. DeepSeek, Gem
   2026-09-06; in RFC 3339: anomalyco/opencode#49499 of 2026-09-17. What is of some models only (`7d_oi`), `overage` and the
   summary are passed over.
 - OpenAI, `x-ratelimit-*-requests` and `-tokens`, reset "12ms" or "6m0s", when it would be full: community.openai.com/t/1268905
-  of 2025-05-26. xAI the same. Groq the same, requests by day, "2m59.56s": console.groq.com/docs/rate-limits.
+  of 2025-05-26. xAI too, as hexdocs.pm/langchain 0.4.1 (ChatGrok) tells it. Groq, requests by day, "2m59.56s":
+  console.groq.com/docs/rate-limits.
 - Azure the same, reset in seconds, -1 for what has no limit: learn.microsoft.com/answers/questions/5625878 of 2025-11-17.
 - Cerebras and SambaNova, `-requests-day`, `-tokens-minute`, reset "33011.382867" seconds:
   inference-docs.cerebras.ai/support/rate-limits.
@@ -19,8 +20,9 @@ Whose headers, and where each shape was seen, all read 2026-11-27. DeepSeek, Gem
 - OpenRouter, `x-ratelimit-*`, reset in epoch milliseconds, on a 429 of free models: everruns/everruns#2280 of 2026-06-17.
 - Cohere, `x-trial-endpoint-call-*`, of trial keys, by the minute: an answer of 2026-06-05 in a public repository.
 - Nous, `-requests-1h`, reset in seconds: NousResearch/hermes-agent#6541 of 2026-04-09.
-- `RateLimit` and `RateLimit-Policy`: draft-ietf-httpapi-ratelimit-headers-11 of 2026-05-23; -07 has `limit=100, remaining=50,
-  reset=5`, -06 three headers. Hugging Face puts the kind of its policy before the name: huggingface.co/docs/hub/rate-limits.
+- `RateLimit` and `RateLimit-Policy`: draft-ietf-httpapi-ratelimit-headers-11 of 2026-05-23, as http.dev/ratelimit-policy tells
+  it; -07 has `limit=100, remaining=50, reset=5`, -06 three headers. Hugging Face puts the kind of its policy before the name:
+  huggingface.co/docs/hub/rate-limits.
 """
 
 from __future__ import annotations
