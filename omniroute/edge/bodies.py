@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from omniroute.edge.declarations import Field
 from omniroute.limits.limit import WINDOW_SECONDS
 from omniroute.limits.windows import PERIODS
@@ -131,6 +133,47 @@ MODEL_NAMED = (
 MODEL_HIDE = (
     Field("is_hidden", "flag", label="Hidden", required=True, help="Hidden models are not listed; they can still be asked for."),
 )
+
+# Prices ----------------------------------------------------------------------------------
+
+_RATES = (
+    Field("input", "usd", label="Input", nullable=True, help="USD per million tokens."),
+    Field("output", "usd", label="Output", nullable=True, help="USD per million tokens."),
+    Field("cache_read", "usd", label="Cached input", nullable=True, help="null: what input costs."),
+    Field("cache_write", "usd", label="Written to cache", nullable=True, help="null: what input costs."),
+)
+
+_PRICE = (
+    *_RATES,
+    Field("request", "usd", label="Each request", nullable=True, help="USD, beside the tokens."),
+    Field(
+        "tiers",
+        "list",
+        label="Steps",
+        nullable=True,
+        high=10,
+        members=(Field("above", "whole", required=True, low=1, help="Input tokens."), *_RATES),
+        help="From more input than that on, the rates of the whole request; what is left out is as without the step.",
+    ),
+)
+
+PRICE = (
+    Field("provider", label="Provider", required=True, high=100, help="The id or alias of a native provider, or a node's id."),
+    Field("model", label="Model", required=True, high=256, help="Its id as the upstream spells it, or a glob such as claude-*."),
+    *_PRICE,
+)
+
+PRICES_PUT = (
+    Field("prices", "list", label="Prices", low=1, high=5000, members=PRICE, help="Many at once, instead of the members below."),
+    *(replace(field, required=False) for field in PRICE),
+)
+
+PRICE_NAMED = (
+    Field("provider", required=True, high=100, help="The id of a native provider or a node."),
+    Field("model", required=True, high=256, help="The name or glob under which the price was set."),
+)
+
+PRICES_OF = (Field("provider", high=100, help="Only those of this native provider or node."),)
 
 # Combos ----------------------------------------------------------------------------------
 

@@ -25,8 +25,8 @@ class Field:
 
     `kind` is a name in KINDS. `low` and `high` bound a number, or the length of a text, or the count of a list. `secret`
     is never shown again; left out or empty when something is changed, what is stored stays. `default` is for the reader:
-    the operation fills it in. `spelled` is the JSON name where camelCase isn't it. An object with `members` is checked as they
-    say; what is wrong in it is told as `outer.inner`.
+    the operation fills it in. `spelled` is the JSON name where camelCase isn't it. An object with `members`, or each object of
+    a list with them, is checked as they say; what is wrong in it is told as `outer.inner` or `outer[2].inner`.
     """
 
     name: str
@@ -79,7 +79,7 @@ def _check(
         try:
             taken[field.name] = reader(field, value)
         except BadInput as exc:
-            wrong |= {f"{name}.{inner}": text for inner, text in exc.fields.items()}
+            wrong |= {f"{name}{'' if inner.startswith('[') else '.'}{inner}": text for inner, text in exc.fields.items()}
         except ValueError as exc:
             wrong[name] = str(exc)
     if not partial:
@@ -126,7 +126,7 @@ def schema(fields: Iterable[Field], *, partial: bool = False) -> dict[str, Any]:
 def field_schema(field: Field) -> dict[str, Any]:
     made = dict(KINDS[field.kind].schema(field))
     if field.nullable:
-        made["type"] = [made["type"], "null"]
+        made["type"] = [*([made["type"]] if isinstance(made["type"], str) else made["type"]), "null"]
         if "enum" in made:
             made["enum"] = [*made["enum"], None]
     if field.label or field.help:
@@ -212,16 +212,36 @@ def _table(field: Field, value: Any) -> dict[str, str | None]:
 
 
 def _list(field: Field, value: Any) -> list[Any]:
-    """Entries of any kind: the operation looks into them."""
+    """Entries of any kind: the operation looks into them, unless `members` say what they are."""
     if not isinstance(value, list):
         raise ValueError("must be a list")
-    return _bounded(field, value, len(value), "entries")
+    _bounded(field, value, len(value), "entries")
+    if not field.members:
+        return value
+    taken, wrong = [], dict[str, str]()
+    for number, entry in enumerate(value):
+        try:
+            taken.append(_object(field, entry))
+        except BadInput as exc:
+            wrong |= {f"[{number}].{inner}": text for inner, text in exc.fields.items()}
+        except ValueError as exc:
+            wrong[f"[{number}]"] = str(exc)
+    if wrong:
+        raise BadInput("", wrong)
+    return taken
 
 
 def _object(field: Field, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("must be an object")
     return check(field.members, value) if field.members else _bounded(field, value, len(value), "members")
+
+
+def _usd(field: Field, value: Any) -> str | float:
+    """An amount in dollars, as a number or as a text that loses no digit. The operation reads it exactly."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError('must be an amount in dollars, as a number or a text such as "2.50"')
+    return value
 
 
 def _time(field: Field, value: Any) -> float:
@@ -264,7 +284,15 @@ KINDS: dict[str, Kind] = {
         lambda field: {"type": "array", "items": {"type": "string", **_choices(field)}, **_bounds(field, "minItems", "maxItems")},
     ),
     "table": Kind(_table, lambda field: {"type": "object", "additionalProperties": {"type": ["string", "null"]}}),
-    "list": Kind(_list, lambda field: {"type": "array", "items": {}, **_bounds(field, "minItems", "maxItems")}),
+    "list": Kind(
+        _list,
+        lambda field: {
+            "type": "array",
+            "items": schema(field.members) if field.members else {},
+            **_bounds(field, "minItems", "maxItems"),
+        },
+    ),
     "object": Kind(_object, lambda field: schema(field.members) if field.members else {"type": "object"}),
+    "usd": Kind(_usd, lambda field: {"type": ["number", "string"]}),
     "time": Kind(_time, lambda field: {"type": "string", "format": "date-time"}),
 }

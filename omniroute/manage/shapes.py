@@ -17,12 +17,15 @@ from omniroute.edge.declarations import camel
 from omniroute.routing.configuration import ComboConfig
 from omniroute.security.audit import AuditView
 from omniroute.usage.logs import LogView
+from omniroute.usage.prices import PricedView, PriceView
 
 # Where the API's word isn't the camelCase of the view's.
 WORDS: dict[tuple[type, str], str] = {
     (ConnectionView, "provider_id"): "provider",
     (ModelView, "provider_id"): "provider",
     (ModelView, "hidden"): "isHidden",
+    (PriceView, "provider_id"): "provider",
+    (PricedView, "provider_id"): "provider",
     (LogView, "kind"): "class",
     (HeldView, "provider_id"): "provider",
     (HeldView, "failure_class"): "class",

@@ -20,6 +20,7 @@ FIELDS = (
     Field("custom_headers", "table"),
     Field("expires_at", "time", nullable=True),
     Field("share", "number"),
+    Field("rows", "list", high=2, members=(Field("at_most", "usd", required=True, nullable=True),)),
 )
 
 
@@ -84,6 +85,8 @@ def test_every_mistake_is_told_at_once() -> None:
         ("customHeaders", ["a"], "must be an object"),
         ("customHeaders", {"a": 1}, "must be an object whose values are texts, or null to take one out"),
         ("expiresAt", "soon", "must be a time such as 2027-01-31T12:00:00Z"),
+        ("rows", {}, "must be a list"),
+        ("rows", [{}] * 3, "must have at most 2 entries"),
         ("expiresAt", 17, "must be a time such as 2027-01-31T12:00:00Z"),
     ],
 )
@@ -91,6 +94,22 @@ def test_what_a_wrong_value_is_told(name: str, value: Any, told: str) -> None:
     with pytest.raises(BadInput) as refused:
         check(FIELDS, {"name": "a", name: value})
     assert refused.value.fields == {name: told}
+
+
+def test_each_object_of_a_list_is_checked_under_its_number() -> None:
+    assert check(FIELDS, {"name": "a", "rows": [{"atMost": "2.50"}, {"atMost": None}]})["rows"] == [
+        {"at_most": "2.50"},
+        {"at_most": None},
+    ]
+    for row, field, told in (
+        ({}, "rows[1].atMost", "is missing"),
+        ({"atMost": 1, "x": 1}, "rows[1].x", "is not a field here; the nearest is atMost"),
+        ({"atMost": True}, "rows[1].atMost", 'must be an amount in dollars, as a number or a text such as "2.50"'),
+        (7, "rows[1]", "must be an object"),
+    ):
+        with pytest.raises(BadInput) as refused:
+            check(FIELDS, {"name": "a", "rows": [{"atMost": 1}, row]})
+        assert refused.value.fields == {field: told}
 
 
 def test_a_query_is_text_that_becomes_values() -> None:
@@ -133,6 +152,7 @@ def test_the_schema_says_the_same() -> None:
     assert made["properties"]["apiType"] == {"type": ["string", "null"], "enum": ["chat", "responses", None]}
     assert made["properties"]["maxConcurrent"] == {"type": ["integer", "null"], "minimum": 1, "maximum": 10}
     assert made["properties"]["scopes"]["items"] == {"type": "string", "enum": ["relay", "manage"]}
+    assert made["properties"]["rows"]["items"]["properties"]["atMost"]["type"] == ["number", "string", "null"]
     assert "required" not in schema(FIELDS, partial=True)
 
 
