@@ -48,7 +48,9 @@ accesslog = None
 END_STREAMS_AFTER = settings.drain_seconds
 
 # Files in which the workers count together, wherever prometheus_client is imported afterwards.
-os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(settings.data_dir.absolute() / "metrics"))
+METRICS = "PROMETHEUS_MULTIPROC_DIR"
+os.environ.setdefault(METRICS, str(settings.data_dir.absolute() / "metrics"))
+METRICS_ROOM = 512 * 1024  # bytes of each file: two thousand counters
 
 
 def on_starting(server: Any) -> None:
@@ -74,14 +76,14 @@ def _need_free_port(server: Any) -> None:
 
 
 def _empty_metrics() -> None:
-    """Counters begin with the gateway. A disk that can't be written is no reason not to start."""
-    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    """Counters begin with the gateway. A folder that can't be written is no reason not to start."""
+    folder = Path(os.environ[METRICS])
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for old in folder.glob("*.db"):
             old.unlink()
     except OSError:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="omniroute-metrics-")
+        os.environ[METRICS] = tempfile.mkdtemp(prefix="omniroute-metrics-")
 
 
 def when_ready(server: Any) -> None:
@@ -91,6 +93,25 @@ def when_ready(server: Any) -> None:
         if settings.loopback and isinstance(address, tuple) and not is_loopback(address[0]):
             server.log.error("omniroute: bound to %s while HOST is %s; set HOST instead of --bind", address[0], settings.host)
             raise SystemExit(1)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Have the disk's blocks for the worker's counters now: prometheus_client makes files with holes in them and maps them
+    into memory, and who writes into a hole on a full disk is killed. Without room the worker counts by itself.
+    """
+    folder, pid = Path(os.environ[METRICS]), os.getpid()
+    empty = folder / f"{pid}.new"
+    try:
+        for place in (folder / f"{kind}_{pid}.db" for kind in ("counter", "gauge_livesum", "histogram")):
+            if place.exists():
+                continue  # an earlier worker had this pid: what it counted stays
+            with empty.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, METRICS_ROOM)
+            empty.rename(place)
+    except OSError as exc:
+        empty.unlink(missing_ok=True)
+        server.log.warning("omniroute: no room for the workers' metrics in %s: %s", folder, exc.strerror)
+        del os.environ[METRICS]
 
 
 def post_worker_init(worker: Any) -> None:
@@ -120,10 +141,11 @@ def worker_exit(server: Any, worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """What a worker has counted stays; how it was doing when it ended does not."""
-    from prometheus_client import multiprocess  # not before: the first process needs nothing else of it
-
-    multiprocess.mark_process_dead(worker.pid)
+    """What a worker has counted stays; how it was doing when it ended does not. This is what prometheus_client's
+    mark_process_dead does, which the first process needs nothing else of.
+    """
+    for told in Path(os.environ[METRICS]).glob(f"gauge_live*_{worker.pid}.db"):
+        told.unlink(missing_ok=True)
 
 
 def _announce(services: Any) -> None:

@@ -73,7 +73,7 @@ class Conversation:
         try:
             self.responses.keep(kept, ask.key.id if ask.key else None)
         except (DatabaseAway, VaultError) as exc:
-            log.warning("a response could not be kept: %s", exc, extra={"request_id": ask.request_id})
+            log.warning("a response could not be kept: %s", exc)
 
     def found(self, response_id: str, key_id: str | None) -> KeptResponse:
         """Raises NotFound."""
