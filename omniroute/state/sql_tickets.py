@@ -65,7 +65,7 @@ class SqlTickets:
         self._transactions = Transactions(database)
         insert = sqlite_insert if database.is_sqlite else postgresql_insert
         self._add = _adding(insert(COUNTERS))
-        self._add_ticket = insert(TICKETS).on_conflict_do_nothing()
+        self._add_ticket = insert(TICKETS).on_conflict_do_nothing().returning(TICKETS.c.id)
         by_id = TICKETS.c.id if database.is_sqlite else TICKETS.c.id.collate("C")  # the order that Python sorts them in
         self._held = sa.select(TICKETS.c.id, TICKETS.c.lines).where(TICKETS.c.id.in_(SOME)).order_by(by_id).with_for_update()
         first = sa.select(TICKETS.c.id).where(TICKETS.c.id.in_(SOME), TICKETS.c.until < sa.bindparam("end"))
@@ -90,7 +90,7 @@ class SqlTickets:
             if before is not None:
                 merged = {"lines": [*before.lines, *parts], "document": {**before.document, **document}}
                 connection.execute(CHANGE_TICKET, {"ticket": ticket, **merged, "until": max(before.until, until)})
-            elif connection.execute(self._add_ticket, {"id": ticket, **row}).rowcount == 0:
+            elif connection.execute(self._add_ticket, {"id": ticket, **row}).first() is None:
                 raise _MadeMeanwhile
             return Reserved(None, used)
 

@@ -6,19 +6,25 @@ It says "ready", waits for a line, works, and prints what happened as JSON.
 from __future__ import annotations
 
 import json
+import os
+import random
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from omniroute.errors import UpstreamStatus
+from omniroute.limits.limit import Line
 from omniroute.routing.failures import classify
 from omniroute.routing.health import Condition, Harm, Mark, Place, after_failure
-from omniroute.state.shared import SharedState
+from omniroute.state.shared import Part, Settlement, SharedState
 from tests.state.stores import opened
 
 NOW, MOST, LIMIT, AMOUNT = 1_800_000_000.0, 3, 1000, 10
+THEN = NOW + 60
+COUNTERS = [f"counter {letter}" for letter in "abcdef"]
 PLACES = [Place("connection", "c1"), Place("model", "c1", "m"), Place("node", "n1")]
 
 
@@ -42,15 +48,69 @@ def reservations(shared: SharedState, count: int) -> dict[str, int]:
     """Every third is given back, so that there is room for others."""
     done = {"admitted": 0, "spent": 0}
     for number in range(count):
-        if (reservation := shared.reserve("key", AMOUNT, LIMIT, NOW, NOW + 60)) is None:
+        ticket = f"{os.getpid()} {number}"
+        lines = [Line("wide", 0, 0, 1, 10**9, THEN), Line("key", 60 + number % 5, 60, AMOUNT, LIMIT, THEN)]
+        if shared.reserve(ticket, lines, {}, NOW, THEN).refused is not None:
             continue
         done["admitted"] += 1
-        if number % 3:
-            assert shared.settle(reservation, AMOUNT)
-            done["spent"] += AMOUNT
-        else:
-            assert shared.release(reservation)
+        parts = [Part("key", 60 + number % 5, AMOUNT, THEN)] if number % 3 else []
+        assert shared.settle([Settlement(ticket, tuple(parts))]) == {ticket}
+        done["spent"] += len(parts) * AMOUNT
     return done
+
+
+def levels(shared: SharedState, count: int) -> list[tuple[float, float]]:
+    """As `holds`, with tickets."""
+    spans = []
+    for number in range(count):
+        ticket = f"{os.getpid()} {number}"
+        if shared.reserve(ticket, [Line("at once", 0, 0, 1, MOST, THEN)], {}, NOW, THEN).refused is None:
+            began = time.monotonic()
+            time.sleep(0.002)
+            spans.append((began, time.monotonic()))
+            assert shared.settle([Settlement(ticket, ())])
+    return spans
+
+
+def crossing(shared: SharedState, count: int) -> dict[str, int]:
+    """Everything that touches several counters or tickets, in every order, also of tickets that belong to others. What was
+    spent, by counter.
+    """
+    chance, spent, mine = random.Random(os.getpid()), Counter[str](), list[str]()
+    for number in range(count):
+        ticket = f"{chance.random()} {os.getpid()}"
+        for counters in (chance.sample(COUNTERS, 4), chance.sample(COUNTERS, 2)):
+            lines = [Line(name, chance.randrange(3), 0, 5, 10**9, THEN) for name in counters]
+            assert shared.reserve(ticket, lines, {"number": number}, NOW, NOW + number).refused is None
+        mine.append(ticket)
+        if number % 3 == 0:
+            shared.release(ticket, chance.sample(COUNTERS, 3))
+        if number % 4 == 0:
+            shared.keep(chance.sample(mine, len(mine)), NOW + number + 10)
+        if number % 5 == 0:
+            due = {*mine, *(lapsed.ticket for lapsed in shared.lapsed(NOW + number, 20))}
+            settlements = [Settlement(each, crossed(chance)) for each in chance.sample(sorted(due), len(due))]
+            found = shared.settle(settlements)
+            spent.update(part.counter for each in settlements if each.ticket in found for part in each.parts)
+            mine.clear()
+        if number % 10 == 0:
+            shared.sweep(NOW)
+            shared.forget_counters("expired f")
+    return dict(spent)
+
+
+def crossed(chance: random.Random) -> tuple[Part, ...]:
+    """One each of three counters, and of three that are swept away."""
+    parts = [Part(name, chance.randrange(3), 1, THEN) for name in chance.sample(COUNTERS, 3)]
+    return (*parts, *(Part(f"expired {letter}", number, 1, NOW) for number, letter in enumerate(chance.sample("abcdef", 3))))
+
+
+def together(shared: SharedState, count: int) -> int:
+    """All processes reserve on the same tickets."""
+    for number in range(count):
+        line = Line(f"of {number % 3}", 0, 0, 2, 10**9, THEN)
+        assert shared.reserve(f"ticket {number}", [line], {str(os.getpid()): number}, NOW, THEN).refused is None
+    return os.getpid()
 
 
 def changes(shared: SharedState, count: int) -> int:
@@ -76,6 +136,9 @@ WORK: dict[str, Callable[[SharedState, int], Any]] = {
     "turns": turns,
     "holds": holds,
     "reservations": reservations,
+    "levels": levels,
+    "crossing": crossing,
+    "together": together,
     "changes": changes,
     "failures": failures,
 }

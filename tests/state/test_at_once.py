@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections import Counter
 from contextlib import ExitStack
+from itertools import accumulate
 from typing import Any
 
 from bench.processes import PYTHON, ROOT, environment
-from omniroute.state.shared import SharedState
-from tests.state.hammer import AMOUNT, LIMIT, MOST, NOW, PLACES
+from omniroute.state.shared import Settlement, SharedState
+from tests.state.hammer import AMOUNT, COUNTERS, LIMIT, MOST, NOW, PLACES
 
 PROCESSES = 4
 
@@ -47,24 +49,50 @@ def test_each_turn_is_given_out_once(shared: SharedState, store_url: str) -> Non
     assert shared.next_turn("combo") == PROCESSES * 100
 
 
-def test_never_more_are_held_than_may_be(shared: SharedState, store_url: str) -> None:
-    spans = [tuple(span) for spans in hammered(store_url, "holds", 60) for span in spans]
+def most_at_once(spans: list[tuple[float, float]]) -> int:
     steps = sorted([(began, 1) for began, _ in spans] + [(ended, -1) for _, ended in spans])
-    held, most = 0, 0
-    for _, step in steps:
-        held += step
-        most = max(most, held)
-    assert len(spans) > MOST
-    assert most <= MOST
+    return max(accumulate(step for _, step in steps))
+
+
+def test_never_more_are_held_than_may_be(shared: SharedState, store_url: str) -> None:
+    spans = [(began, ended) for spans in hammered(store_url, "holds", 60) for began, ended in spans]
+    assert len(spans) > MOST >= most_at_once(spans)
     assert shared.held(["connection"], NOW) == {"connection": 0}
+
+
+def test_never_more_are_let_in_at_once_than_the_limit(shared: SharedState, store_url: str) -> None:
+    spans = [(began, ended) for spans in hammered(store_url, "levels", 60) for began, ended in spans]
+    assert len(spans) > MOST >= most_at_once(spans)
+    assert shared.counted([("at once", 0)]) == {"at once": (0, 0)}
 
 
 def test_no_more_is_admitted_than_the_limit_allows(shared: SharedState, store_url: str) -> None:
     done = hammered(store_url, "reservations", 120)
     spent = sum(each["spent"] for each in done)
     assert spent == LIMIT  # there were tries enough, and each was of a tenth of what is left or less
-    assert shared.counted(["key"], NOW) == {"key": (spent, 0)}
+    assert shared.counted([("key", 0), ("wide", 0)]) == {"key": (spent, 0), "wide": (0, 0)}
     assert sum(each["admitted"] for each in done) >= LIMIT // AMOUNT
+
+
+def test_nobody_waits_for_ever_and_the_sums_are_right(shared: SharedState, store_url: str) -> None:
+    spent = sum((Counter(each) for each in hammered(store_url, "crossing", 60)), Counter())
+    left = shared.lapsed(NOW * 2, 10_000)
+    reserved: Counter[str] = Counter()
+    for line in (line for ticket in left for line in ticket.lines):
+        reserved[line.counter] += line.amount
+    assert shared.counted([(name, 0) for name in COUNTERS]) == {name: (spent[name], reserved[name]) for name in COUNTERS}
+    assert sum(spent.values()) > 0
+    shared.settle([Settlement(ticket.ticket, ()) for ticket in left])
+    assert shared.counted([(name, 0) for name in COUNTERS]) == {name: (spent[name], 0) for name in COUNTERS}
+
+
+def test_all_who_reserve_on_one_ticket_are_in_it(shared: SharedState, store_url: str) -> None:
+    processes = {str(pid) for pid in hammered(store_url, "together", 60)}
+    found = shared.lapsed(NOW * 2, 10_000)
+    assert {ticket.ticket for ticket in found} == {f"ticket {number}" for number in range(60)}
+    assert all(ticket.document.keys() == processes and len(ticket.lines) == PROCESSES for ticket in found)
+    names = [f"of {n}" for n in range(3)]
+    assert shared.counted([(name, 0) for name in names]) == dict.fromkeys(names, (0, 20 * PROCESSES * 2))
 
 
 def test_no_change_of_health_is_lost(shared: SharedState, store_url: str) -> None:
