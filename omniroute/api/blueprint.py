@@ -44,11 +44,11 @@ def blueprint(services: Services) -> Blueprint:
 
     @bp.get("/v1/models")
     def models() -> Response:
-        return listing.models(request, services.configuration.current(), current.caller().key)
+        return listing.models(request, services.configuration.current(), current.caller().key, clock.now())
 
     @bp.get("/v1/models/<path:model_id>")
     def model(model_id: str) -> Response:
-        return listing.model(request, services.configuration.current(), current.caller().key, model_id)
+        return listing.model(request, services.configuration.current(), current.caller().key, clock.now(), model_id)
 
     @bp.post("/v1/responses")
     def create_response() -> Response:

@@ -6,7 +6,7 @@ First what users have named themselves, combos and aliases, then `auto` and its 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,9 +14,11 @@ import orjson
 from flask import Request, Response
 
 from omniroute.errors import BadRequest, ModelNotFound, RequestError
+from omniroute.prices.price import Price, usd
 from omniroute.providers.catalog import Model
 from omniroute.routing.combos import AUTO, NO_CONVERSATION, combo_route
 from omniroute.routing.configuration import ClientKey, Combo, Configuration
+from omniroute.routing.cost import price_at
 from omniroute.routing.listed import usable_models
 from omniroute.routing.resolve import Resolution, may_ask, nearest, resolve
 from omniroute.routing.route import Route, Target
@@ -29,7 +31,7 @@ SINCE = 1735689600  # 2025-01-01: neither list knows when a model was made, and 
 @dataclass(frozen=True, slots=True)
 class Listed:
     """A name that may be asked. `owner` is a provider's prefix, "combo" or "alias"; window and output are in tokens, None where
-    they are not known. `model` has the rest of what the catalogue knows of a single model.
+    they are not known. `model` has the rest of what the catalogue knows of a single model; `target` is who is asked for it.
     """
 
     id: str
@@ -38,20 +40,21 @@ class Listed:
     window: int | None = None
     output: int | None = None
     model: Model | None = None
+    target: Target | None = None
 
 
-def models(request: Request, configuration: Configuration, key: ClientKey | None) -> Response:
-    """Every name that the caller may ask."""
+def models(request: Request, configuration: Configuration, key: ClientKey | None, at: float) -> Response:
+    """Every name that the caller may ask, with the prices of that moment (epoch seconds)."""
     names = listed(configuration, key)
     if "anthropic-version" in request.headers:
         return _json(_page(names, request))
-    return _json({"object": "list", "data": [_openai(each) for each in names]})
+    return _json({"object": "list", "data": [_openai(each, configuration, at) for each in names]})
 
 
-def model(request: Request, configuration: Configuration, key: ClientKey | None, model_id: str) -> Response:
+def model(request: Request, configuration: Configuration, key: ClientKey | None, at: float, model_id: str) -> Response:
     """One model by the name that would be asked. Raises ModelNotFound, NoConnection."""
     found = find(configuration, key, model_id)
-    return _json(_anthropic(found) if "anthropic-version" in request.headers else _openai(found))
+    return _json(_anthropic(found) if "anthropic-version" in request.headers else _openai(found, configuration, at))
 
 
 def listed(configuration: Configuration, key: ClientKey | None) -> list[Listed]:
@@ -121,8 +124,9 @@ def _smallest(sizes: Iterable[int | None]) -> int | None:
 def _target(target: Target) -> Listed:
     known = target.provider.model(target.model)
     if known is None:
-        return Listed(target.shown, target.provider.prefix, target.model)
-    return Listed(target.shown, target.provider.prefix, known.name or target.model, known.context_window, known.max_output, known)
+        return Listed(target.shown, target.provider.prefix, target.model, target=target)
+    name = known.name or target.model
+    return Listed(target.shown, target.provider.prefix, name, known.context_window, known.max_output, known, target)
 
 
 def _page(names: list[Listed], request: Request) -> dict[str, Any]:
@@ -158,12 +162,15 @@ def _limit(text: str | None) -> int:
     return int(text)
 
 
-def _openai(each: Listed) -> dict[str, Any]:
+def _openai(each: Listed, configuration: Configuration, at: float) -> dict[str, Any]:
     entry: dict[str, Any] = {"id": each.id, "object": "model", "created": SINCE, "owned_by": each.owner}
-    if each.model is not None:
-        return entry | _facts(each.model)
-    sizes = {"context_window": each.window, "max_output_tokens": each.output}
-    return entry | {name: size for name, size in sizes.items() if size is not None}
+    facts = {
+        "name": each.name if each.model is not None else None,
+        "context_window": each.window,
+        "max_output_tokens": each.output,
+        "pricing": None if each.target is None else _pricing(price_at(configuration, each.target, at)),
+    }
+    return entry | {name: value for name, value in facts.items() if value is not None}
 
 
 def _anthropic(each: Listed) -> dict[str, Any]:
@@ -182,21 +189,12 @@ def _anthropic(each: Listed) -> dict[str, Any]:
     }
 
 
-def _facts(model: Model) -> dict[str, Any]:
-    """What is known of a model, prices in USD per million tokens as text, so that no digit is lost."""
-    prices = {
-        "input": model.input_price,
-        "output": model.output_price,
-        "cache_read": model.cache_read_price,
-        "cache_write": model.cache_write_price,
-    }
-    facts = {
-        "name": model.name,
-        "context_window": model.context_window,
-        "max_output_tokens": model.max_output,
-        "pricing": {name: str(price) for name, price in prices.items() if price is not None} or None,
-    }
-    return {name: value for name, value in facts.items() if value is not None}
+def _pricing(price: Price | None) -> dict[str, str] | None:
+    """USD per million tokens, and for each request, as text, so that no digit is lost. A step for long prompts isn't told."""
+    if price is None:
+        return None
+    rates = {**asdict(price.rates), "request": price.request or None}
+    return {name: format(dollars, "f") for name, rate in rates.items() if (dollars := usd(rate)) is not None} or None
 
 
 def allowed(key: ClientKey | None, name: str) -> bool:

@@ -97,6 +97,25 @@ def test_a_combo_holds_what_its_smallest_target_holds(home: Home) -> None:
     assert anthropic["main"]["display_name"] == gemini["main"]["displayName"] == "main"
 
 
+def test_the_price_that_counts_is_told_in_dollars(home: Home) -> None:
+    home.services.models.add("anthropic", ["claude-3-haiku-20240307", "nobody-knows-this"], "custom", CLI)
+    listed = home.openai()
+    assert listed["anthropic/claude-haiku-5-5"]["pricing"] == {
+        "input": "0.1",
+        "output": "0.5",
+        "cache_read": "0.01",
+        "cache_write": "0.125",
+    }
+    assert listed["anthropic/claude-3-haiku-20240307"]["pricing"]["output"] == "1.25"  # of the table: no file lists it
+    assert "pricing" not in listed["anthropic/nobody-knows-this"] and "pricing" not in listed["auto"]
+    home.services.prices.put("anthropic", "*", {"input": "1000", "output": "0.000001", "request": "0.25"}, CLI)
+    own = {"input": "1000", "output": "0.000001", "request": "0.25"}
+    assert {name: each["pricing"] for name, each in home.openai().items() if "/" in name and name not in AUTO} == {
+        name: own for name in listed if name.startswith("anthropic/")
+    }
+    assert home.get("/v1/models/anthropic/claude-haiku-5-5")[1]["pricing"] == own
+
+
 def test_one_by_its_name(home: Home) -> None:
     model = home.sized()[0][0]
     home.combo("main", model)
