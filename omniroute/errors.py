@@ -140,7 +140,7 @@ class Problem:
 # Failures of the request itself ---------------------------------------------------------
 
 
-LONGEST_RETRY = 60  # seconds that a client may wait by itself
+LONGEST_RETRY = 65  # seconds that a client may wait by itself
 
 
 class RequestError(OmniRouteError):

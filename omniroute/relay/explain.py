@@ -82,6 +82,7 @@ class Explain:
             now,
             random.Random(0),
             self.board.figures,
+            self.board.quota,
             price=lambda target: price_at(configuration, target, now),
             size=size,
             turns=turns,

@@ -8,9 +8,19 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from omniroute.clock import Clock
-from omniroute.errors import BadRequest, Problem, RequestError, TooBusy, UpstreamError, UpstreamErrorEvent, UpstreamFailed
+from omniroute.errors import (
+    BadRequest,
+    Problem,
+    RequestError,
+    TooBusy,
+    UpstreamError,
+    UpstreamErrorEvent,
+    UpstreamFailed,
+    UpstreamStatus,
+)
 from omniroute.formats import CLIENT_FORMATS
 from omniroute.http import Answer, Transport
+from omniroute.limits.upstream import learned
 from omniroute.providers.catalog import Catalog
 from omniroute.relay.ask import Ask, Reply
 from omniroute.relay.attempt import open_attempt, read_whole, run_stream, upstream_id
@@ -277,7 +287,12 @@ class Relay:
     def _open(self, ask: Ask, candidate: Candidate, lane: Lane, entry: Entry, seconds: float) -> Answer:
         credential = self.credential(candidate.connection)
         entry.sent()
-        answer = open_attempt(self.transport, self.catalog, ask, candidate, lane, credential, seconds)
+        try:
+            answer = open_attempt(self.transport, self.catalog, ask, candidate, lane, credential, seconds)
+        except UpstreamStatus as exc:  # a refusal tells of limits too
+            self.board.told(candidate.connection.id, learned(exc.headers, self.clock.now()))
+            raise
+        self.board.told(candidate.connection.id, learned(answer.headers, self.clock.now()))
         entry.upstream_request_id = upstream_id(answer)
         return answer
 

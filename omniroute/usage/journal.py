@@ -86,8 +86,8 @@ class Journal:
             return
         try:
             self._shared.settle(due)
-        except DatabaseAway:
-            self._unsettled = due + self._unsettled
+        except DatabaseAway:  # it may have been done, and only the answer is lost: what is not there then was settled
+            self._unsettled = [settlement._replace(otherwise=()) for settlement in due] + self._unsettled
         else:
             self._settled([settlement.ticket for settlement in due])
 
@@ -118,9 +118,11 @@ def _replaces(row: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
 
 
 def _due(row: Mapping[str, Any], settle: Settle, before: Mapping[str, Any] | None) -> Settlement:
-    """What the ticket comes to; and, where it was settled by a guess before, what that was wrong by."""
+    """What the ticket comes to. Where it is gone, either the store has lost it and it counts all the same, or it was settled by
+    a guess, and what that was wrong by counts.
+    """
     if before is None:
-        return settle(row)
+        return (settled := settle(row))._replace(otherwise=settled.parts)
     if not _replaces(row, before):
         return settle(before)
     right, guessed = settle(row), settle(before)

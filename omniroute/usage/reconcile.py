@@ -13,13 +13,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from omniroute.clock import Clock, moment
-from omniroute.limits.limit import Limit, budget_limit, quota_limit
+from omniroute.limits.limit import Limit
 from omniroute.models.db import Database
 from omniroute.models.logs import LogRow
 from omniroute.models.usage import DIMENSIONS, SUMS, HourRow
 from omniroute.routing.configuration import Configuration
 from omniroute.state.recount import Recount
 from omniroute.state.shared import SharedState
+from omniroute.usage.recovery import kept_limits
 from omniroute.usage.rollups import DAY, HOUR, add_rows
 
 COMPARED = ("requests", "input_tokens", "output_tokens", "cost")
@@ -60,7 +61,7 @@ class Reconcile:
         rows, hours = self._by_hour()
         differences = list(_differing(rows, hours, "hour"))
         differences.extend(self._days(hours))
-        limits = tuple(_limits(configuration))
+        limits = tuple(kept_limits(configuration))
         differences.extend(found for limit in limits if (found := self._limit(limit)) is not None)
         waiting = len(self._shared.lapsed(float("inf"), 100_000))
         return Balance(len(rows.keys() | hours.keys()), len(limits), waiting, tuple(differences))
@@ -74,7 +75,7 @@ class Reconcile:
         _, hours = self._by_hour()
         for difference_at in {at // DAY * DAY for at in wrong} | set(self._wrong_days(hours)):
             self._database.write(lambda session, at=difference_at: _sum_day(session, at))  # type: ignore[misc]
-        for limit in _limits(configuration):
+        for limit in kept_limits(configuration):
             if self._limit(limit) is not None:
                 self._recount.exactly(limit)
 
@@ -127,17 +128,6 @@ class Reconcile:
         right = sum(self._recount.logged(limit).values())
         kept = self._shared.counted([(limit.counter, since)])[limit.counter][0]
         return None if right == kept else Difference(limit.counter, limit.unit, right, kept)
-
-
-def _limits(configuration: Configuration) -> Iterator[Limit]:
-    """Budgets and quotas. What counts by the minute is over before anybody could compare it."""
-    for key in configuration.keys.values():
-        for budget in key.limits.budgets if key.limits is not None else ():
-            yield budget_limit(key.id, budget)
-    for connections in configuration.connections.values():
-        for connection in connections:
-            if connection.quota is not None:
-                yield quota_limit(connection.id, connection.quota)
 
 
 def _differing(rows: dict[int, Figures], kept: dict[int, Figures], name: str) -> Iterator[Difference]:

@@ -1,31 +1,50 @@
-"""Tickets whose worker is gone. What it had reserved is settled: by the log row, if that was written, else by what was reserved,
-under a row that says `interrupted`.
+"""What a death leaves behind. Of a worker: tickets, which are settled by the log row, if that was written, else by what was
+reserved, under a row that says `interrupted`. Of a Redis: empty counters, which get what the log has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from omniroute.clock import Clock
+from omniroute.limits.limit import Limit, budget_limit, quota_limit
 from omniroute.models.db import Database
 from omniroute.models.logs import LogRow
-from omniroute.state.shared import Lapsed, SharedState
+from omniroute.routing.configuration import Configuration
+from omniroute.state.recount import Recount
+from omniroute.state.shared import Lapsed, Part, SharedState
 from omniroute.usage.journal import INTERRUPTED, Journal, Record
 from omniroute.usage.tickets import settlement_of
 
 GRACE = 15.0  # seconds after the lease: a worker that could not reach the store for a while moves its leases on first
 AT_ONCE = 200
+KEPT = "counters are kept"  # a counter that is there as long as the store has lost nothing
+FOR_EVER = 100 * 366 * 86_400.0  # seconds
 MESSAGE = "The gateway's worker ended in the middle of this request; what it used is estimated."
 REMEDY = "Nothing is to be done. If it happens again, look for what ended the worker in the program's log."
 
 
 class Recovery:
-    def __init__(self, database: Database, shared: SharedState, journal: Journal, clock: Clock) -> None:
-        self._database, self._shared, self._journal, self._clock = database, shared, journal, clock
+    """For the leader (usage/jobs.py). `look` gives the configuration, whose limits are counted."""
+
+    def __init__(
+        self, database: Database, shared: SharedState, journal: Journal, look: Callable[[], Configuration], clock: Clock
+    ) -> None:
+        self._database, self._shared, self._journal, self._look, self._clock = database, shared, journal, look, clock
+        self._recount = Recount(database, shared, clock)
+
+    def refill(self) -> bool:
+        """Whether the store had lost its counters; then budgets and quotas got what the log has of them. Raises DatabaseAway."""
+        if self._shared.counted([(KEPT, 0)])[KEPT][0]:
+            return False
+        for limit in kept_limits(self._look()):
+            self._recount.at_least(limit)
+        self._shared.spend([Part(KEPT, 0, 1, self._clock.now() + FOR_EVER)])
+        return True
 
     def recover(self) -> int:
         """Settle what has lapsed; how many tickets that were. Raises DatabaseAway. Two may do it at once: each counts once."""
@@ -52,3 +71,14 @@ def _record(lapsed: Lapsed, written: Mapping[str, Any] | None) -> Record:
 def _interrupted(document: Mapping[str, Any]) -> dict[str, Any]:
     row = {name: value for name, value in document.items() if name != "units"}
     return row | {"kind": INTERRUPTED, "message": MESSAGE, "remedy": REMEDY}
+
+
+def kept_limits(configuration: Configuration) -> Iterator[Limit]:
+    """Budgets and quotas. What counts by the minute is over before anybody could compare it."""
+    for key in configuration.keys.values():
+        for budget in key.limits.budgets if key.limits is not None else ():
+            yield budget_limit(key.id, budget)
+    for connections in configuration.connections.values():
+        for connection in connections:
+            if connection.quota is not None:
+                yield quota_limit(connection.id, connection.quota)
