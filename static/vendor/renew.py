@@ -38,7 +38,7 @@ PACKAGES = {
 # What the templates use, by the package's own names (outline set).
 ICONS = """
     activity alert-circle alert-triangle api arrow-left arrow-right arrows-exchange book-2 bolt chart-bar check chevron-down chevron-right
-    circle-check circle-x clipboard clock cloud-off code cpu device-desktop dots-vertical download edit external-link eye eye-off
+    circle-check circle-x clipboard clock cloud-off code coin cpu device-desktop dots-vertical download edit external-link eye eye-off
     file-text filter gauge history home info-circle key list-details lock logout menu-2 message-2 moon player-pause player-play
     plug-connected plug-connected-x plus puzzle refresh route search send server-2 settings shield-check shield-lock sitemap
     stack-2 sun terminal-2 trash user x
