@@ -64,7 +64,7 @@ class Parts:
 
     database: Database
     settings: Settings
-    catalog: Catalog
+    catalog: Catalog = field(repr=False)
     clock: HandClock = field(default_factory=HandClock)
 
     def __post_init__(self) -> None:

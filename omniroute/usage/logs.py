@@ -19,7 +19,7 @@ from omniroute.routing.configuration import Configuration
 from omniroute.security.redaction import redact, redact_values
 from omniroute.usage.rollups import add_rows
 from omniroute.usage.search import LogFilters as LogFilters
-from omniroute.usage.search import find
+from omniroute.usage.search import SCAN, find
 
 LONGEST_TEXT = 4000  # characters of a message, remedy, decision or path
 MOST_ATTEMPTS = 64
@@ -87,10 +87,10 @@ class LogView:
 
 
 class LogReports:
-    """`look` gives the configuration: whose prefix is whose."""
+    """`look` gives the configuration: whose prefix is whose. `scan` is how many rows one page may look at."""
 
-    def __init__(self, database: Database, look: Callable[[], Configuration]) -> None:
-        self._database, self._look = database, look
+    def __init__(self, database: Database, look: Callable[[], Configuration], scan: int = SCAN) -> None:
+        self._database, self._look, self._scan = database, look, scan
 
     def page(self, filters: LogFilters | None = None, before: str | None = None, limit: int = 50) -> Page[LogView]:
         """Newest first. A page may hold fewer than `limit` rows, even none, and still have a next one: then the search goes
@@ -98,7 +98,7 @@ class LogReports:
         """
         configuration = self._look()
         with self._database.unit_of_work() as session:
-            found = find(session, configuration, filters or LogFilters(), before, limit)
+            found = find(session, configuration, filters or LogFilters(), before, limit, self._scan)
             return Page(tuple(_view(row) for row in found.rows), found.next)
 
     def get(self, request_id: str) -> LogView:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,29 @@ FIRST_ID = "!"  # comes before every id
 HOURS, DAYS = HourRow.__table__.c, DayRow.__table__.c
 
 Condition = sa.ColumnElement[bool]
-Span = tuple[float, float]  # from that moment on, until before that one
+Place = tuple[float, str]  # of a row: at and id
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From `low` on until before `high`, and beyond `last`, the end of the page before."""
+
+    low: float
+    high: float
+    last: Place | None
+
+    @property
+    def condition(self) -> list[Condition]:
+        return [LogRow.at >= self.low, LogRow.at < self.high, *([] if self.last is None else [older(LogRow, *self.last)])]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kinds:
+    """What must hold of a log row; of an hour, and of a day, that such a row is counted in."""
+
+    rows: list[Condition]
+    hours: list[Condition]
+    days: list[Condition]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,48 +76,41 @@ class LogFilters:
 SAME = ("key_id", "connection_id", "combo", "endpoint", "status", "kind")  # columns that have the filter's name and value
 
 
-def find(session: Session, configuration: Configuration, filters: LogFilters, before: str | None, limit: int) -> Page[LogRow]:
-    """Up to `limit` rows, newest first. A page may hold fewer, even none, and still have a next one. Raises Invalid."""
+def find(
+    session: Session, configuration: Configuration, filters: LogFilters, before: str | None, limit: int, scan: int = SCAN
+) -> Page[LogRow]:
+    """Up to `limit` rows, newest first. After looking at `scan` rows in vain a page ends with fewer, even with none, and the
+    next one goes on from there. Raises Invalid.
+    """
     check_limit(limit)
     if filters.outcome not in (None, "", *OUTCOMES):
         raise Invalid("outcome must be ok or failed", {"outcome": "must be ok or failed"})
-    kinds = _kinds(LogRow, configuration, filters)
-    wanted = [*_within(filters), *kinds]
     last = None if before is None else read_cursor(before)
-    if last is not None:
-        wanted.append(older(LogRow, *last))
+    kinds = _Kinds(*(_kinds(table, configuration, filters) for table in (LogRow, HOURS, DAYS)))
+    wanted = [*_within(filters, last), *kinds.rows]
     if filters.request_id:
         few = _few_ids(session, filters.request_id)
         if few is not None:
             return _page(_rows(session, [LogRow.id.in_(few), *wanted], limit + 1), limit)
         wanted.append(sa.func.substr(LogRow.id, 1, len(filters.request_id)) == filters.request_id)
-    elif not kinds:
+    elif not kinds.rows:
         return _page(_rows(session, wanted, limit + 1), limit)
-    return _walk(session, configuration, filters, wanted, last, limit)
+    return _walk(session, _spans(session, filters, kinds, last), wanted, limit, scan)
 
 
-def _walk(
-    session: Session,
-    configuration: Configuration,
-    filters: LogFilters,
-    wanted: list[Condition],
-    last: tuple[float, str] | None,
-    limit: int,
-) -> Page[LogRow]:
+def _walk(session: Session, spans: Iterator[Span], wanted: list[Condition], limit: int, left: int) -> Page[LogRow]:
     found: list[LogRow] = []
-    left = SCAN
-    for low, high in _spans(session, configuration, filters, last):
-        span = [LogRow.at >= low, LogRow.at < high, *([] if last is None else [older(LogRow, *last)])]
-        end = _end(session, span, left)
+    for span in spans:
+        end = _end(session, span.condition, left)
         near = [] if end is None else [sa.not_(older(LogRow, *end))]
-        found += _rows(session, [*span, *near, *wanted], limit + 1 - len(found))
+        found += _rows(session, [*span.condition, *near, *wanted], limit + 1 - len(found))
         if len(found) > limit:
             break
         if end is not None:
             return Page(tuple(found), cursor(*end))
-        left -= _count(session, span)
+        left -= _count(session, span.condition)
         if left <= 0:
-            return Page(tuple(found), cursor(low, FIRST_ID))
+            return Page(tuple(found), cursor(span.low, FIRST_ID))
     return _page(found, limit)
 
 
@@ -115,7 +130,7 @@ def _few_ids(session: Session, beginning: str) -> list[str] | None:
     return None if len(ids) > FEW_IDS else [id for id in ids if id.startswith(beginning)]
 
 
-def _end(session: Session, span: list[Condition], left: int) -> tuple[float, str] | None:
+def _end(session: Session, span: list[Condition], left: int) -> Place | None:
     """The last row of the span that may still be looked at; None when all may."""
     newest_first = sa.select(LogRow.at, LogRow.id).where(*span).order_by(LogRow.at.desc(), LogRow.id.desc())
     beyond = session.execute(newest_first.offset(left - 1).limit(2)).all()
@@ -129,7 +144,7 @@ def _count(session: Session, span: list[Condition]) -> int:
 # Where to look ----------------------------------------------------------------------------------
 
 
-def _spans(session: Session, configuration: Configuration, filters: LogFilters, last: tuple[float, str] | None) -> Iterator[Span]:
+def _spans(session: Session, filters: LogFilters, kinds: _Kinds, last: Place | None) -> Iterator[Span]:
     """Stretches of time that may hold rows of this kind, newest first."""
     oldest = session.scalar(sa.select(sa.func.min(LogRow.at)))
     newest = session.scalar(sa.select(sa.func.max(LogRow.at)))
@@ -137,19 +152,21 @@ def _spans(session: Session, configuration: Configuration, filters: LogFilters, 
         return
     low = max(oldest, filters.since or oldest)
     high = min(newest if last is None else last[0], newest if filters.until is None else filters.until)
-    if not _kinds(HOURS, configuration, filters):
-        yield low, high + 1
+    if not kinds.hours:
+        yield Span(low, high + 1, last)
         return
-    for day in _days(session, _kinds(DAYS, configuration, filters), low, high):
-        yield from _joined(_hours(session, configuration, filters, day, low, high))
+    for day in _days(session, kinds, low, high):
+        hours = [at for at in range(day, day + DAY, HOUR) if low - HOUR < at <= high]
+        for begin, end in _joined(_hours(session, kinds, day, hours)):
+            yield Span(begin, end, last)
 
 
-def _days(session: Session, kinds: list[Condition], low: float, high: float) -> Iterator[int]:
+def _days(session: Session, kinds: _Kinds, low: float, high: float) -> Iterator[int]:
     sizes = iter(DAYS_AT_ONCE)
     size = 0
     while True:
         size = next(sizes, size)
-        days = sa.select(DAYS.at).where(*kinds, DAYS.at > low - DAY, DAYS.at <= high)
+        days = sa.select(DAYS.at).where(*kinds.days, DAYS.at > low - DAY, DAYS.at <= high)
         found = session.scalars(days.group_by(DAYS.at).order_by(DAYS.at.desc()).limit(size)).all()
         yield from found
         if len(found) < size:
@@ -157,18 +174,16 @@ def _days(session: Session, kinds: list[Condition], low: float, high: float) -> 
         high = found[-1] - 1
 
 
-def _hours(session: Session, configuration: Configuration, filters: LogFilters, day: int, low: float, high: float) -> list[int]:
-    """The hours of the day that hold such rows, newest first."""
-    hours = [at for at in range(day, day + DAY, HOUR) if low - HOUR < at <= high]
-    counted = sa.select(DAYS.digest).where(DAYS.at == day, *_kinds(DAYS, configuration, filters)).limit(FEW_GROUPS + 1)
+def _hours(session: Session, kinds: _Kinds, day: int, hours: list[int]) -> Sequence[int]:
+    """Those of the hours that hold such rows, newest first."""
+    counted = sa.select(DAYS.digest).where(DAYS.at == day, *kinds.days).limit(FEW_GROUPS + 1)
     digests = session.scalars(counted).all()
-    few = len(digests) <= FEW_GROUPS
-    same = [HOURS.digest.in_(digests)] if few else _kinds(HOURS, configuration, filters)
-    found = sa.select(HOURS.at).where(HOURS.at.in_(hours), *same).group_by(HOURS.at).order_by(HOURS.at.desc())
-    return list(session.scalars(found))
+    same = [HOURS.digest.in_(digests)] if len(digests) <= FEW_GROUPS else kinds.hours
+    found = sa.select(HOURS.at).where(HOURS.at.in_(hours), *same)
+    return session.scalars(found.group_by(HOURS.at).order_by(HOURS.at.desc())).all()
 
 
-def _joined(hours: list[int]) -> list[Span]:
+def _joined(hours: Sequence[int]) -> list[tuple[int, int]]:
     """Hours that follow each other as one span."""
     spans: list[tuple[int, int]] = []
     for hour in hours:
@@ -176,15 +191,16 @@ def _joined(hours: list[int]) -> list[Span]:
             spans[-1] = (hour, spans[-1][1])
         else:
             spans.append((hour, hour + HOUR))
-    return [*spans]
+    return spans
 
 
 # What is looked for -----------------------------------------------------------------------------
 
 
-def _within(filters: LogFilters) -> list[Condition]:
+def _within(filters: LogFilters, last: Place | None) -> list[Condition]:
     since = [] if filters.since is None else [LogRow.at >= filters.since]
-    return since if filters.until is None else [*since, LogRow.at < filters.until]
+    until = [] if filters.until is None else [LogRow.at < filters.until]
+    return [*since, *until, *([] if last is None else [older(LogRow, *last)])]
 
 
 def _kinds(table: Any, configuration: Configuration, filters: LogFilters) -> list[Condition]:

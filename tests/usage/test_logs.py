@@ -4,11 +4,16 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
 from omniroute.errors import Invalid, Missing
 from omniroute.models.logs import LogRow
-from omniroute.usage.logs import LogFilters, LogView, insert_rows
-from tests.parts import START, Parts
+from omniroute.usage.logs import LogFilters, LogReports, LogView, insert_rows
+from omniroute.usage.search import FEW_IDS
+from tests.parts import ADMIN, START, Parts
 
 FULL: dict[str, Any] = {
     "id": "r-1",
@@ -170,16 +175,21 @@ def test_limits(parts: Parts, limit: int) -> None:
         ({"kind": "network_error"}, ["c"]),
         ({"request_id": "b"}, ["b"]),
         ({"request_id": "%"}, []),
+        ({"combo": "fast"}, ["c"]),
+        ({"combo": "fas"}, []),
+        ({"endpoint": "messages", "combo": "smart"}, ["b"]),
+        ({"request_id": "b", "key_id": "k-1"}, []),
         ({"model": "", "provider": "", "kind": "", "request_id": ""}, ["c", "b", "a"]),
         ({"outcome": "failed", "status": 502}, ["c"]),
     ],
 )
 def test_filters(parts: Parts, filters: dict[str, Any], found: list[str]) -> None:
     other = {"provider_id": "node-1", "provider_prefix": "mine", "requested_model": "mine/glm-5.1", "upstream_model": "glm-5.1"}
+    other |= {"combo": "fast"}
     write(
         parts,
         FULL | {"id": "a"},
-        FULL | {"id": "b", "at": START + 1, "key_id": "k-2", "status": 429, "kind": "rate_limited"},
+        FULL | {"id": "b", "at": START + 1, "key_id": "k-2", "status": 429, "kind": "rate_limited", "endpoint": "messages"},
         FULL | {"id": "c", "at": START + 2, "connection_id": "c-2", "status": 502, "kind": "network_error"} | other,
     )
     assert ids(parts, **filters) == found
@@ -188,3 +198,113 @@ def test_filters(parts: Parts, filters: dict[str, Any], found: list[str]) -> Non
 def test_an_outcome_that_is_none(parts: Parts) -> None:
     with pytest.raises(Invalid):
         parts.logs.page(LogFilters(outcome="maybe"))
+
+
+# Finding by the rollups: the same rows as by looking at each -------------------------------------
+
+DAY = 86_400
+NOWHERE = {"provider_id": None, "provider_prefix": None, "upstream_model": None, "connection_id": None}
+
+some_rows = st.lists(
+    st.fixed_dictionaries(
+        {
+            "at": st.floats(START - 3 * DAY, START + 3 * DAY).map(lambda at: round(at, 3)) | st.sampled_from([START, START + 1]),
+            "key_id": st.sampled_from([None, "k-1", "k-2"]),
+            "combo": st.sampled_from([None, "fast"]),
+            "kind": st.sampled_from(["ok", "timeout"]),
+            "where": st.sampled_from([{}, {}, NOWHERE, {"provider_id": "openai", "provider_prefix": "old"}]),
+            "requested_model": st.sampled_from(["a/opus", "glm"]),
+        }
+    ),
+    max_size=25,
+)
+some_filters = st.fixed_dictionaries(
+    {},
+    optional={
+        "since": st.floats(START - 3 * DAY, START + 3 * DAY),
+        "until": st.floats(START - 3 * DAY, START + 3 * DAY),
+        "key_id": st.sampled_from(["k-1", "k-2", "k-3"]),
+        "combo": st.just("fast"),
+        "outcome": st.sampled_from(["ok", "failed"]),
+        "model": st.sampled_from(["OPUS", "glm", "nothing"]),
+        "provider": st.sampled_from(["agentrouter", "openai", "nobody"]),
+        "request_id": st.sampled_from(["r-", "r-1"]),
+    },
+)
+
+
+def holds(row: dict[str, Any], name: str, value: Any) -> bool:
+    """What the filter of that name means."""
+    if name == "since":
+        return bool(row["at"] >= value)
+    if name == "until":
+        return bool(row["at"] < value)
+    if name == "outcome":
+        return (row["kind"] == "ok") is (value == "ok")
+    if name == "model":
+        return any(value.lower() in model for model in (row["requested_model"], row["upstream_model"] or ""))
+    if name == "request_id":
+        return bool(row["id"].startswith(value))
+    return bool(row["provider_id" if name == "provider" else name] == value)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(made=some_rows, wanted=some_filters, limit=st.integers(1, 4), scan=st.sampled_from([1, 3, 1000]))
+def test_pages_hold_what_is_looked_for(
+    parts: Parts, made: list[dict[str, Any]], wanted: dict[str, Any], limit: int, scan: int
+) -> None:
+    rows = [FULL | row | row["where"] | {"id": f"r-{n}"} for n, row in enumerate(made)]
+    for row in rows:
+        del row["where"]
+
+    def fill(session: Session) -> None:
+        for table in ("log_rows", "usage_hours", "usage_days"):
+            session.execute(sa.text(f"DELETE FROM {table}"))
+        insert_rows(session, rows)
+
+    parts.database.write(fill)
+    logs = LogReports(parts.database, parts.store.current, scan)
+    seen: list[str] = []
+    cursors: list[str | None] = [None]
+    while len(cursors) == 1 or cursors[-1] is not None:
+        page = logs.page(LogFilters(**wanted), cursors[-1], limit)
+        seen += [row.id for row in page.rows]
+        assert len(page.rows) <= limit and page.next not in cursors[1:]
+        cursors.append(page.next)
+    right = [row for row in rows if all(holds(row, name, value) for name, value in wanted.items())]
+    assert seen == [row["id"] for row in sorted(right, key=lambda row: (row["at"], row["id"]), reverse=True)]
+
+
+def test_a_search_in_vain_ends_early_and_can_go_on(parts: Parts) -> None:
+    write(parts, *(FULL | {"id": f"r-{n}", "at": START + n, "kind": "ok" if n else "timeout"} for n in range(10)))
+    logs = LogReports(parts.database, parts.store.current, scan=4)
+    pages = [logs.page(LogFilters(kind="timeout"))]
+    while pages[-1].next:
+        pages.append(logs.page(LogFilters(kind="timeout"), pages[-1].next))
+    assert [[row.id for row in page.rows] for page in pages] == [[], [], ["r-0"]]
+
+
+def test_a_provider_is_found_by_its_prefix_of_today_and_of_then(parts: Parts) -> None:
+    node = {"name": "Mine", "prefix": "mine", "type": "openai-compatible", "api_type": "chat", "base_url": "https://x.example"}
+    made = parts.nodes.create(node, ADMIN)
+    write(
+        parts,
+        FULL | {"id": "a", "provider_id": made.id, "provider_prefix": "mine"},
+        FULL | {"id": "b", "provider_id": "gone", "provider_prefix": "mine"},
+        FULL | {"id": "c", "provider_id": made.id, "provider_prefix": "before"},
+        FULL | {"id": "d"},
+    )
+    assert ids(parts, provider="mine") == ["c", "b", "a"]
+    assert ids(parts, provider="MINE") == ["c", "a"]
+    assert ids(parts, provider=made.id) == ["c", "a"]
+    assert ids(parts, provider="gone") == ["b"]
+    assert ids(parts, provider="before") == ["c"]
+
+
+def test_many_ids_that_begin_alike(parts: Parts) -> None:
+    write(
+        parts, *(FULL | {"id": f"a{n:04}", "at": START + n % 7} for n in range(FEW_IDS + 1)), FULL | {"id": "b", "at": START + 9}
+    )
+    newest = [f"a{n:04}" for n in range(FEW_IDS + 1) if n % 7 == 6]
+    assert ids(parts, request_id="a", limit=3) == newest[:-4:-1]
+    assert ids(parts, request_id="a00", limit=2) == ["a0097", "a0090"]
