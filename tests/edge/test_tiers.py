@@ -77,14 +77,14 @@ def test_head_of_the_root_never_reaches_a_page(house: House) -> None:
 # What each tier answers to each credential. "safe" is a request that changes nothing.
 LOGIN = 303
 OUTCOMES: dict[str, dict[Tier, int]] = {
-    "none": {Tier.CLIENT: THROUGH, Tier.MANAGE: 401, Tier.PAGE: LOGIN},
-    "wrong key": {Tier.CLIENT: 401, Tier.MANAGE: 401, Tier.PAGE: LOGIN},
-    "relay key": {Tier.CLIENT: THROUGH, Tier.MANAGE: 403, Tier.PAGE: LOGIN},
-    "manage key": {Tier.CLIENT: 403, Tier.MANAGE: THROUGH, Tier.PAGE: LOGIN},
-    "expired key": {Tier.CLIENT: 401, Tier.MANAGE: 401, Tier.PAGE: LOGIN},
-    "disabled key": {Tier.CLIENT: 401, Tier.MANAGE: 401, Tier.PAGE: LOGIN},
-    "session": {Tier.CLIENT: THROUGH, Tier.MANAGE: THROUGH, Tier.PAGE: THROUGH},
-    "ended session": {Tier.CLIENT: THROUGH, Tier.MANAGE: 401, Tier.PAGE: LOGIN},
+    "none": {Tier.CLIENT: THROUGH, Tier.MANAGE: 401, Tier.PAGE: LOGIN, Tier.LOOPBACK: THROUGH},
+    "wrong key": {Tier.CLIENT: 401, Tier.MANAGE: 401, Tier.PAGE: LOGIN, Tier.LOOPBACK: 401},
+    "relay key": {Tier.CLIENT: THROUGH, Tier.MANAGE: 403, Tier.PAGE: LOGIN, Tier.LOOPBACK: 403},
+    "manage key": {Tier.CLIENT: 403, Tier.MANAGE: THROUGH, Tier.PAGE: LOGIN, Tier.LOOPBACK: THROUGH},
+    "expired key": {Tier.CLIENT: 401, Tier.MANAGE: 401, Tier.PAGE: LOGIN, Tier.LOOPBACK: 401},
+    "disabled key": {Tier.CLIENT: 401, Tier.MANAGE: 401, Tier.PAGE: LOGIN, Tier.LOOPBACK: 401},
+    "session": {Tier.CLIENT: THROUGH, Tier.MANAGE: THROUGH, Tier.PAGE: THROUGH, Tier.LOOPBACK: THROUGH},
+    "ended session": {Tier.CLIENT: THROUGH, Tier.MANAGE: 401, Tier.PAGE: LOGIN, Tier.LOOPBACK: THROUGH},
 }
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 
