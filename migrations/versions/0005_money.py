@@ -108,7 +108,7 @@ def _logs() -> None:
 
 
 def _sum_up() -> None:
-    """What an attempt cost is not known of rows from before, and how many there were stands in a list that SQL can't count."""
+    """As omniroute/usage/rollups.py: add_rows does it. What these rows cost is not known."""
     texts = ("key_id", "provider_id", "connection_id", "upstream_model", "requested_model", "endpoint", "kind")
     hour = (
         "CAST(FLOOR(at / 3600) AS BIGINT) * 3600"
@@ -118,11 +118,11 @@ def _sum_up() -> None:
     answered = "kind = 'ok'"
     sums = {
         "requests": "COUNT(*)",
-        "attempts": "SUM(CASE WHEN provider_id IS NULL THEN 0 ELSE 1 END)",
+        "attempts": "COALESCE(SUM(json_array_length(attempts)), 0)",
         **{name: f"COALESCE(SUM({name}), 0)" for name in TOKENS},
         "cost": "0",
         "unpriced": f"SUM(CASE WHEN {answered} THEN 1 ELSE 0 END)",
-        "guessed": "SUM(CASE WHEN usage_source = 'partial' THEN 1 ELSE 0 END)",
+        "guessed": "SUM(CASE WHEN usage_source IN ('partial', 'estimated') THEN 1 ELSE 0 END)",
         "untold": f"SUM(CASE WHEN {answered} AND usage_source = 'absent' THEN 1 ELSE 0 END)",
         "total_ms": "COALESCE(SUM(total_ms), 0)",
     }
