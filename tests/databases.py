@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -51,48 +52,47 @@ class Postgres:
             connection.execute(statement.encode())
 
 
+class PostgresServer:
+    """A private one, by its Unix socket only. `folder` stays the same over a stop and a start, and so does what is in it."""
+
+    def __init__(self) -> None:
+        self.binaries = _binaries()
+        self.folder = Path(tempfile.mkdtemp(prefix="omniroute-postgres-"))
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres")
+        self.running = Postgres(self.folder)
+        self.process: subprocess.Popen[bytes] | None = None
+        given = ["-D", self.folder / "cluster", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
+        command = [*_as_nobody_special(), self.binaries / "initdb", *given]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder)
+
+    def start(self) -> None:
+        options = [part for setting in FAST for part in ("-c", setting)]
+        command = [*_as_nobody_special(), self.binaries / "postgres", "-D", self.folder / "cluster", "-k", self.folder, *options]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder)
+        _wait(self.running, self.process)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """SIGINT and SIGQUIT throw everybody out; SIGTERM waits for them to leave."""
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.wait(timeout=30)
+            self.process = None
+
+    def remove(self) -> None:
+        self.stop(signal.SIGINT)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """The server of this run."""
-    binaries = _binaries()
-    folder = Path(tempfile.mkdtemp(prefix="omniroute-postgres-"))
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres")
-    cluster = folder / "cluster"
-    subprocess.run(
-        [
-            *_as_nobody_special(),
-            binaries / "initdb",
-            "-D",
-            cluster,
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "-N",
-        ],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        cwd=folder,
-    )
-    options = [part for setting in FAST for part in ("-c", setting)]
-    server = subprocess.Popen(
-        [*_as_nobody_special(), binaries / "postgres", "-D", cluster, "-k", folder, *options],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=folder,
-    )
+    server = PostgresServer()
     try:
-        running = Postgres(folder)
-        _wait(running, server)
-        yield running
+        server.start()
+        yield server.running
     finally:
-        server.terminate()
-        server.wait(timeout=30)
-        shutil.rmtree(folder, ignore_errors=True)
+        server.remove()
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,8 @@ class Gate:
     def _claim_of(self, candidate: Candidate | None) -> Claim:
         ask = self._ask
         if self._claim is None:
-            estimated = 0 if ask.counting else estimate_tokens(ask.document)
+            said = {name: value for name, value in ask.document.items() if name != "model"}
+            estimated = 0 if ask.counting else estimate_tokens(said)
             native = ask.format == "anthropic_messages"
             self._claim = Claim(ask.request_id, self._entry.at, estimated, asked_output(ask), None, ask.counting, native)
         return replace(self._claim, price=None if candidate is None else self._price(candidate))

@@ -91,11 +91,11 @@ class Reconcile:
             begin = 0 if first is None else int(first // HOUR) * HOUR
             if first is not None and session.scalar(sa.select(HOURS.c.at).where(HOURS.c.at < begin).limit(1)) is not None:
                 begin += HOUR
-            rows = session.execute(sa.select(hour, *told).where(ROWS.c.at >= begin).group_by(hour)).tuples()
+            rows = session.execute(sa.select(hour, *told).where(ROWS.c.at >= begin).group_by(hour))
             found = {int(at): tuple(int(n) for n in sums) for at, *sums in rows}
             if first is None:
                 return {}, {}
-            sums = session.execute(sa.select(HOURS.c.at, *kept).where(HOURS.c.at >= begin).group_by(HOURS.c.at)).tuples()
+            sums = session.execute(sa.select(HOURS.c.at, *kept).where(HOURS.c.at >= begin).group_by(HOURS.c.at))
             return found, {int(at): tuple(int(n) for n in each) for at, *each in sums}
 
     def _days(self, hours: dict[int, Figures]) -> Iterator[Difference]:
@@ -118,7 +118,7 @@ class Reconcile:
                 summed[at // DAY * DAY] = tuple(a + b for a, b in zip(before, figures, strict=True))
         columns = [sa.func.sum(DAYS.c[name]) for name in COMPARED]
         with self._database.unit_of_work() as session:
-            rows = session.execute(sa.select(DAYS.c.at, *columns).where(DAYS.c.at >= begin).group_by(DAYS.c.at)).tuples()
+            rows = session.execute(sa.select(DAYS.c.at, *columns).where(DAYS.c.at >= begin).group_by(DAYS.c.at))
             return summed, {int(at): tuple(int(n) for n in each) for at, *each in rows}
 
     # Limits -------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from bench.gateway import settings
 from bench.processes import PYTHON, environment
 from omniroute.clock import Clock
 from omniroute.models.db import Database
+from omniroute.routing.configuration import Configuration
 from omniroute.state.redis import RedisState
 from omniroute.state.shared import SharedState
 from omniroute.state.sql import SqlState
@@ -116,8 +117,11 @@ class House:
         """What the leader does once leases have lapsed, as if that time had gone by."""
         with self.store() as (database, shared):
             journal = Journal(database, shared, lambda tickets: None, lambda session, bodies: None)
-            store = ConfigurationStore(database, catalogs.load(), Vault([]), Settings.from_env({}), Clock())
-            return Recovery(database, shared, journal, store.current, LaterClock(LEASE + GRACE + 1)).recover()
+            return Recovery(database, shared, journal, _no_configuration, LaterClock(LEASE + GRACE + 1)).recover()
+
+
+def _no_configuration() -> Configuration:
+    raise AssertionError("recovery of tickets needs none")
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -97,8 +98,6 @@ def test_killed_workers_lose_nothing(house: House, upstream: Upstream) -> None:
         until(lambda: len(upstream.requests()) >= 20, 10, lambda: "requests to be on their way")
         for pid in children[:2]:
             os.kill(pid, signal.SIGKILL)
-
-    from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as pool:
         killing = pool.submit(killed_meanwhile)

@@ -1,0 +1,114 @@
+"""The store of limits goes away under load: requests without limits go on, limits that are set fail closed, and nothing is lost.
+
+OUTAGE_SECONDS makes it longer (`make outage`).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from omniroute.models.migration import migrate
+from tests.databases import PostgresServer
+from tests.gateway import running_gateway
+from tests.redis_server import RedisServer
+from tests.relay.limits.houses import COST, SECRETS, House, ask, furnish
+from tests.upstream.client import Upstream, until
+
+OUTAGE = float(os.environ.get("OUTAGE_SECONDS", "4"))
+AT_ONCE = 8
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """One that a test may stop."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@contextmanager
+def load(house: House, key: str) -> Iterator[Counter[int | None]]:
+    """AT_ONCE clients that ask for as long as the block runs; the statuses that they have seen so far."""
+    stop, seen = threading.Event(), Counter[int | None]()
+
+    def client() -> None:
+        while not stop.is_set():
+            answer = ask(house.gateway.url, key)
+            seen[None if answer is None else answer.status] += 1
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        clients = [pool.submit(client) for _ in range(AT_ONCE)]
+        try:
+            yield seen
+        finally:
+            stop.set()
+            for each in clients:
+                each.result()
+
+
+def outage(house: House, away: Callable[[], None], back: Callable[[], None]) -> tuple[int, int]:
+    """Take the store away under load for OUTAGE seconds. How many requests were answered and refused."""
+    free, _ = house.key()
+    limited, limited_id = house.key()
+    house.budget(limited_id, limit_usd=100 * COST / 1e6)
+    first = ask(house.gateway.url, limited)
+    assert first is not None and first.status == 200
+    refused = 0
+    with load(house, free) as seen:
+        until(lambda: seen[200] > 20, 10, lambda: "requests to flow")
+        away()
+        began, before = time.monotonic(), seen[200]
+        while time.monotonic() - began < OUTAGE:
+            answer = ask(house.gateway.url, limited)
+            assert answer is not None and answer.status == 503, answer
+            assert b"limits_unavailable" in answer.body
+            refused += 1
+        assert seen[200] > before + 20
+        back()
+
+        def served() -> bool:
+            again = ask(house.gateway.url, limited)
+            return again is not None and again.status == 200
+
+        until(served, 15, lambda: "limits to be looked up again")
+    assert seen.keys() == {200}, seen
+    return seen[200], refused
+
+
+def test_without_the_database(tmp_path: Path, upstream: Upstream, own_postgres: PostgresServer) -> None:
+    url = own_postgres.running.url(own_postgres.running.create())
+    migrate(url)
+    env = {"DATABASE_URL": url, **SECRETS}
+    with running_gateway(tmp_path, workers=2, **env) as gateway:
+        house = House(gateway, env, tmp_path)
+        furnish(house, upstream)
+        answered, refused = outage(house, lambda: own_postgres.stop(signal.SIGINT), own_postgres.start)
+        rows = Counter(row["status"] for row in house.rows(answered + refused + 2))
+        assert rows[503] >= refused and rows[200] >= answered + 2
+        alerts = house.gateway.api("GET", "/api/alerts")["alerts"]
+        assert not [alert for alert in alerts if "dropped" in alert["title"].lower()], alerts
+        house.books_agree()
+
+
+def test_without_redis(tmp_path: Path, upstream: Upstream, redis_server: RedisServer) -> None:
+    """It comes back empty, and budgets have what the log says."""
+    env = {"REDIS_URL": redis_server.url}
+    with running_gateway(tmp_path, workers=2, **env) as gateway:
+        house = House(gateway, env, tmp_path)
+        furnish(house, upstream)
+        answered, refused = outage(house, redis_server.stop, redis_server.start)
+        house.rows(answered + refused + 2)
+        house.books_agree()

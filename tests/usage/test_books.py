@@ -1,0 +1,197 @@
+"""What is over is counted once: rows, sums and counters agree, whatever dies in between. On all three stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+import sqlalchemy as sa
+
+from omniroute.errors import LimitReached, LimitsAway, PriceUnknown
+from omniroute.models.db import Database
+from omniroute.models.usage import HourRow
+from omniroute.state.redis import RedisState
+from omniroute.state.sql import SqlState
+from omniroute.usage.journal import Record
+from omniroute.usage.meter import LEASE, USUAL_OUTPUT
+from omniroute.usage.recovery import GRACE
+from tests.redis_server import RedisServer
+from tests.usage.books import Books
+
+NOTHING = {
+    "concurrent requests": (0, 0),
+    "requests per minute": (0, 0),
+    "tokens per minute": (0, 0),
+    "USD per day": (0, 0),
+    "tokens per month": (0, 0),
+}
+
+
+@pytest.fixture(params=["sqlite", "emptied_postgres", "redis"])
+def books(request: pytest.FixtureRequest) -> Iterator[Books]:
+    on_redis = request.param == "redis"
+    url: str = request.getfixturevalue("sqlite_url" if on_redis else f"{request.param}_url")
+    with closing(Database(url)) as database:
+        if not on_redis:
+            yield Books(database, SqlState(database))
+            return
+        server: RedisServer = request.getfixturevalue("redis_server")
+        with closing(RedisState(server.url)) as shared:
+            yield Books(database, shared)
+
+
+def test_reserved_then_settled_by_the_row(books: Books) -> None:
+    ticket = books.admit("a")
+    assert books.standing() == {
+        "concurrent requests": (0, 1),
+        "requests per minute": (0, 1),
+        "tokens per minute": (0, 150),
+        "USD per day": (0, 200),
+        "tokens per month": (0, 150),
+    }
+    books.settle(ticket, books.row("a"))
+    settled = {
+        "concurrent requests": (0, 0),
+        "requests per minute": (1, 0),
+        "tokens per minute": (120, 0),
+        "USD per day": (150, 0),
+        "tokens per month": (120, 0),
+    }
+    assert books.standing() == settled
+    books.settle(ticket, books.row("a"))  # the answer was lost: written a second time
+    assert books.standing() == settled and list(books.rows()) == ["a"]
+    assert not books.reconcile.balance(books.configuration).differences
+
+
+def test_what_a_key_usually_asks_for_is_reserved(books: Books) -> None:
+    first = books.admit("a", input=50, most_output=None)
+    assert (first.input, first.output) == (50, USUAL_OUTPUT)
+    books.settle(first, books.row("a", input=100, output=40))  # twice as many as were estimated
+    second = books.admit("b", input=50, most_output=None)
+    assert (second.input, second.output, second.cost) == (100, 40, 180)
+    third = books.admit("c", input=50, most_output=10)
+    assert third.output == 10  # never more than the request allows
+
+
+def test_nothing_is_reserved_when_one_limit_has_no_room(books: Books) -> None:
+    for n in range(5):
+        books.admit(f"{n}", input=1, most_output=1)
+    before = books.standing()
+    with pytest.raises(LimitReached, match="concurrent requests") as refused:
+        books.admit("one too many")
+    assert books.standing() == before
+    problem = refused.value.problem()
+    assert problem.status == 429 and problem.retry_after is not None and problem.retry_after >= 1
+
+
+def test_a_budget_lets_in_while_there_is_something_left(books: Books) -> None:
+    spent = books.admit("a")
+    books.settle(spent, books.row("a", input=0, output=0) | {"cost": 9_999})
+    books.settle(books.admit("b"), books.row("b"))  # one micro-dollar was left
+    with pytest.raises(LimitReached, match="USD per day") as refused:
+        books.admit("c")
+    assert refused.value.code == "insufficient_quota" and refused.value.headers["x-should-retry"] == "false"
+    assert 0 < refused.value.seconds <= 86_400
+    assert '"USD per day";r=0' in refused.value.headers["RateLimit"]
+
+
+def test_without_a_price_a_budget_in_dollars_can_not_be_held(books: Books) -> None:
+    with pytest.raises(PriceUnknown):
+        books.admit("a", price=None)
+    assert books.standing() == NOTHING
+
+
+def test_counting_tokens_takes_none(books: Books) -> None:
+    ticket = books.admit("a", counting=True, price=None)
+    assert books.standing() | {"concurrent requests": (0, 1), "requests per minute": (0, 1)} == books.standing()
+    assert books.standing()["tokens per month"] == (0, 0)
+    books.settle(ticket, books.row("a") | {"input_tokens": None, "output_tokens": None, "cost": None, "usage_source": "absent"})
+    assert books.standing()["requests per minute"] == (1, 0)
+
+
+def test_a_worker_that_dies_before_its_row_is_written(books: Books) -> None:
+    books.admit("a")
+    books.clock.move(LEASE + GRACE - 1)
+    assert books.recovery.recover() == 0 and books.standing()["USD per day"] == (0, 200)
+    books.clock.move(2)
+    assert books.recovery.recover() == 1 and books.recovery.recover() == 0
+    row = books.rows()["a"]
+    assert (row["kind"], row["usage_source"], row["input_tokens"], row["output_tokens"]) == ("interrupted", "estimated", 100, 50)
+    assert row["cost"] == 200
+    assert books.standing()["USD per day"] == (200, 0) and books.standing()["concurrent requests"] == (0, 0)
+    assert not books.reconcile.balance(books.configuration).differences
+
+
+def test_a_worker_that_was_only_slow_has_the_last_word(books: Books) -> None:
+    ticket, row = books.admit("a"), books.row("a")
+    books.clock.move(LEASE + GRACE + 1)
+    assert books.recovery.recover() == 1
+    books.settle(ticket, row)
+    assert books.rows()["a"]["kind"] == "ok" and books.rows()["a"]["cost"] == 150
+    assert books.standing()["USD per day"] == (150, 0)
+    assert not books.reconcile.balance(books.configuration).differences
+
+
+def test_a_worker_that_dies_after_its_row_is_written(books: Books) -> None:
+    """With Redis the row comes first: then the ticket is settled by it."""
+    books.admit("a")
+    books.journal.write([Record(books.row("a"))])
+    assert books.standing()["USD per day"] == (0, 200)
+    books.clock.move(LEASE + GRACE + 1)
+    assert books.recovery.recover() == 1
+    assert books.standing()["USD per day"] == (150, 0) and books.rows()["a"]["kind"] == "ok"
+    assert not books.reconcile.balance(books.configuration).differences
+
+
+def test_leases_are_moved_on_while_requests_run(books: Books) -> None:
+    ticket = books.admit("a")
+    for _ in range(10):
+        books.clock.move(LEASE / 2)
+        books.meter.keep()
+    books.clock.move(LEASE - 1)
+    assert books.recovery.recover() == 0
+    books.settle(ticket, books.row("a"))
+    books.meter.keep()  # nothing is open any more
+    assert not books.shared.lapsed(books.clock.now() + 10 * LEASE, 10)
+
+
+def test_a_store_that_lost_its_counters_gets_what_the_log_has(books: Books) -> None:
+    assert books.recovery.refill()  # a new store has none
+    books.settle(books.admit("a"), books.row("a"))
+    running = books.admit("b")
+    books.shared.forget_counters("")
+    assert books.recovery.refill() and not books.recovery.refill()
+    assert books.standing()["USD per day"] == (150, 0) and books.standing()["tokens per month"] == (120, 0)
+    books.settle(running, books.row("b"))
+    assert not books.reconcile.balance(books.configuration).differences
+
+
+def test_differences_are_found_and_mended(books: Books) -> None:
+    books.settle(books.admit("a"), books.row("a"))
+    books.shared.recount("key:k:USD per day", {}, books.clock.now() + 86_400)
+    books.database.write(lambda session: session.execute(sa.update(HourRow).values(requests=7)) and None)
+    found = books.reconcile.balance(books.configuration).differences
+    assert {(each.where.partition(" ")[0], each.what, each.rows, each.kept) for each in found} == {
+        ("hour", "requests", 1, 7),
+        ("key:k:USD", "usd", 150, 0),
+    }
+    books.reconcile.repair(books.configuration)
+    assert not books.reconcile.balance(books.configuration).differences
+    assert books.standing()["USD per day"] == (150, 0)
+
+
+def test_limits_fail_closed_while_redis_is_away_and_rows_are_written(sqlite_url: str, redis_server: RedisServer) -> None:
+    with closing(Database(sqlite_url)) as database, closing(RedisState(redis_server.url)) as shared:
+        books = Books(database, shared)
+        ticket = books.admit("a")
+        redis_server.stop()
+        books.settle(ticket, books.row("a"))
+        assert books.rows()["a"]["kind"] == "ok" and books.journal.unsettled == 1
+        with pytest.raises(LimitsAway):
+            books.admit("b")
+        redis_server.start()  # with nothing in it
+        books.recovery.refill()
+        books.journal.settle_rest()
+        assert books.journal.unsettled == 0
+        assert books.standing()["USD per day"] == (150, 0)
