@@ -24,7 +24,8 @@ from tests.state.stores import opened
 
 NOW, MOST, LIMIT, AMOUNT = 1_800_000_000.0, 3, 1000, 10
 THEN = NOW + 60
-COUNTERS = [f"counter {letter}" for letter in "abcdef"]
+COUNTERS, EXPIRED = [f"counter {letter}" for letter in "abcdef"], [f"expired {letter}" for letter in "abcdef"]
+TICKETS = [f"shared {number}" for number in range(40)]
 PLACES = [Place("connection", "c1"), Place("model", "c1", "m"), Place("node", "n1")]
 
 
@@ -73,36 +74,33 @@ def levels(shared: SharedState, count: int) -> list[tuple[float, float]]:
 
 
 def crossing(shared: SharedState, count: int) -> dict[str, int]:
-    """Everything that touches several counters or tickets, in every order, also of tickets that belong to others. What was
-    spent, by counter.
+    """Everything that touches several counters or tickets, in every order, on tickets that belong to all. What was spent, by
+    counter.
     """
-    chance, spent, mine = random.Random(os.getpid()), Counter[str](), list[str]()
+    chance, spent = random.Random(os.getpid()), Counter[str]()
     for number in range(count):
-        ticket = f"{chance.random()} {os.getpid()}"
-        for counters in (chance.sample(COUNTERS, 4), chance.sample(COUNTERS, 2)):
-            lines = [Line(name, chance.randrange(3), 0, 5, 10**9, THEN) for name in counters]
-            assert shared.reserve(ticket, lines, {"number": number}, NOW, NOW + number).refused is None
-        mine.append(ticket)
+        for many in (4, 2):
+            lines = [Line(name, chance.randrange(3), 0, 5, 10**9, THEN) for name in chance.sample(COUNTERS, many)]
+            assert shared.reserve(chance.choice(TICKETS), lines, {"number": number}, NOW, NOW + number).refused is None
+        if number % 2 == 0:
+            shared.keep(chance.sample(TICKETS, 30), NOW + number + 10)
+            shared.release(chance.choice(TICKETS), chance.sample(COUNTERS, 3))
         if number % 3 == 0:
-            shared.release(ticket, chance.sample(COUNTERS, 3))
-        if number % 4 == 0:
-            shared.keep(chance.sample(mine, len(mine)), NOW + number + 10)
-        if number % 5 == 0:
-            due = {*mine, *(lapsed.ticket for lapsed in shared.lapsed(NOW + number, 20))}
-            settlements = [Settlement(each, crossed(chance)) for each in chance.sample(sorted(due), len(due))]
+            settlements = [Settlement(ticket, crossed(chance)) for ticket in chance.sample(TICKETS, 20)]
             found = shared.settle(settlements)
             spent.update(part.counter for each in settlements if each.ticket in found for part in each.parts)
-            mine.clear()
-        if number % 10 == 0:
+        if number % 5 == 0:
+            shared.spend([Part(name, 0, 1, NOW) for name in chance.sample(EXPIRED, len(EXPIRED))])
             shared.sweep(NOW)
-            shared.forget_counters("expired f")
+            shared.recount(EXPIRED[0], dict.fromkeys(range(4), 1), NOW)
+            shared.forget_counters(EXPIRED[1])
     return dict(spent)
 
 
 def crossed(chance: random.Random) -> tuple[Part, ...]:
-    """One each of three counters, and of three that are swept away."""
+    """One each of three counters, and of some that are swept away."""
     parts = [Part(name, chance.randrange(3), 1, THEN) for name in chance.sample(COUNTERS, 3)]
-    return (*parts, *(Part(f"expired {letter}", number, 1, NOW) for number, letter in enumerate(chance.sample("abcdef", 3))))
+    return (*parts, *(Part(name, chance.randrange(4), 1, NOW) for name in chance.sample(EXPIRED, 3)))
 
 
 def together(shared: SharedState, count: int) -> int:
