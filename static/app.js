@@ -156,6 +156,7 @@
   }
 
   function spanOf(seconds) {
+    if (seconds >= 172800) return Math.floor(seconds / 86400) + " d " + Math.floor((seconds % 86400) / 3600) + " h";
     if (seconds >= 3600) return Math.floor(seconds / 3600) + " h " + Math.floor((seconds % 3600) / 60) + " min";
     return seconds >= 60 ? Math.floor(seconds / 60) + " min " + (seconds % 60) + " s" : seconds + " s";
   }
@@ -444,5 +445,6 @@
       if (search.value !== search.defaultValue) search.dispatchEvent(new Event("search"));
     }
     document.addEventListener("htmx:load", (event) => wake(event.detail.elt));
+    document.addEventListener("rows-added", (event) => wake(event.target));
   });
 })();

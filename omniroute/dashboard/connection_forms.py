@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, cast
 
 from flask import flash, request
-from wtforms import Field, Form, IntegerField, PasswordField, StringField
+from wtforms import DateTimeLocalField, Field, Form, IntegerField, PasswordField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
 from omniroute.connections.operations import ConnectionView
-from omniroute.dashboard.forms import stripped
+from omniroute.dashboard.forms import SelectChoice, stripped
 from omniroute.errors import Invalid, Missing
 from omniroute.providers.addresses import value_problem
 from omniroute.providers.values import Field as Declared
@@ -18,17 +20,37 @@ from omniroute.providers.values import Provider
 from omniroute.routing.verdict import Verdict
 from omniroute.services import Services
 
+QUOTA_UNITS = (
+    SelectChoice("", "Nothing: it has no quota"),
+    SelectChoice("requests", "Requests"),
+    SelectChoice("tokens", "Tokens, input and output"),
+    SelectChoice("usd", "USD"),
+)
+QUOTA_WINDOWS = (
+    SelectChoice("5h", "5 hours"),
+    SelectChoice("day", "A day"),
+    SelectChoice("week", "A week"),
+    SelectChoice("month", "A month"),
+)
+QUOTA_MODES = (SelectChoice("fixed", "Fixed"), SelectChoice("rolling", "Rolling"))
+
 
 class ConnectionForm(Form):
     """What every connection has; `form_for` adds what the provider's data declares."""
 
+    quota_unit = SelectField("Counted", choices=QUOTA_UNITS, default="")
+    quota_limit = StringField("Limit", [Length(max=30)], filters=[stripped])
+    quota_window = SelectField("In", choices=QUOTA_WINDOWS, default="month")
+    quota_mode = SelectField("Window", choices=QUOTA_MODES, default="fixed")
+    quota_timezone = StringField("Time zone", filters=[stripped], default="UTC")
+    quota_resets_at = DateTimeLocalField("A reset (UTC)", [Optional()], format=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"])
     name = StringField("Name", [Optional(), Length(max=100)], filters=[stripped])
     priority = IntegerField("Priority", [Optional(), NumberRange(0, 1000)])
     max_concurrent = IntegerField("At most at once", [Optional(), NumberRange(1, 10_000)])
 
     def given(self) -> dict[str, Any]:
         """For the operations: only what was filled in, but a limit that was emptied is lifted."""
-        given: dict[str, Any] = {"max_concurrent": self.max_concurrent.data}
+        given: dict[str, Any] = {"max_concurrent": self.max_concurrent.data, "quota": self.quota()}
         if self.name.data:
             given["name"] = self.name.data
         if self.priority.data is not None:
@@ -39,6 +61,37 @@ class ConnectionForm(Form):
             name.removeprefix("field_"): field.data or "" for name, field in self._fields.items() if name.startswith("field_")
         }
         return given | ({"fields": extra} if extra else {})
+
+    def quota(self) -> dict[str, Any] | None:
+        if not self.quota_unit.data:
+            return None
+        text = (self.quota_limit.data or "").replace(",", "")
+        whole = self.quota_unit.data != "usd" and text.isascii() and text.isdigit()
+        reset = self.quota_resets_at.data
+        return {
+            "unit": self.quota_unit.data,
+            "limit": int(text) if whole else text,
+            "window": self.quota_window.data,
+            "mode": self.quota_mode.data,
+            "timezone": self.quota_timezone.data or "UTC",
+            "resets_at": None if reset is None else reset.replace(tzinfo=UTC).timestamp(),
+        }
+
+
+def saved_quota(row: ConnectionView | None) -> dict[str, Any]:
+    """A connection's quota under the form's names."""
+    if row is None or row.quota is None:
+        return {}
+    quota = row.quota
+    reset = None if quota.resets_at is None else datetime.fromtimestamp(quota.resets_at, UTC).replace(tzinfo=None)
+    return {
+        "quota_unit": quota.unit,
+        "quota_limit": f"{quota.limit:f}" if isinstance(quota.limit, Decimal) else str(quota.limit),
+        "quota_window": quota.window,
+        "quota_mode": quota.mode,
+        "quota_timezone": quota.timezone,
+        "quota_resets_at": reset,
+    }
 
 
 def form_for(provider: Provider, saved: ConnectionView | None = None) -> ConnectionForm:
@@ -64,7 +117,7 @@ def form_for(provider: Provider, saved: ConnectionView | None = None) -> Connect
             render_kw={"placeholder": field.placeholder or field.default},
         )
     form = type("ProviderConnectionForm", (ConnectionForm,), made)
-    return cast(ConnectionForm, form(request.form or None, obj=saved))
+    return cast(ConnectionForm, form(request.form or None, obj=saved, **saved_quota(saved)))
 
 
 def own_fields(form: ConnectionForm) -> list[Field]:

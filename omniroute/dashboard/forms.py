@@ -17,13 +17,14 @@ def fresh_status() -> int:
 
 
 def refuse(form: Form, error: OperationError) -> int:
-    """Put what an operation refused beside the fields it is about; what has no field stays on `form.form_errors`.
+    """Put what an operation refused beside the fields it is about; what has no field stays on `form.form_errors`. A member of an
+    object, "quota.limit", has the field "quota_limit".
 
     Returns the status that the page with the form is to have.
     """
     left = []
     for name, text in error.fields.items():
-        field = form._fields.get(name)
+        field = form._fields.get(name.replace(".", "_"))
         if field is None:
             left.append(text)
         else:

@@ -63,6 +63,7 @@ def home(services: Services) -> ResponseReturnValue:
         snippets=snippets(place, speaks(configuration, model)),
         keyless=place.key is None,
         keys=keys,
+        now=services.clock.now(),
         answered=bool(connected and services.logs.page(limit=1).rows),
     )
 

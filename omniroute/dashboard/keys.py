@@ -12,12 +12,13 @@ from wtforms import (
     DateField,
     Field,
     Form,
+    IntegerField,
     SelectField,
     SelectMultipleField,
     StringField,
     ValidationError,
 )
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from omniroute.dashboard.forms import LinesField, SelectChoice, fresh_status, refuse, stripped
@@ -27,7 +28,7 @@ from omniroute.dashboard.shell import confirmation, go, page, refused
 from omniroute.dashboard.snippets import Place, snippets
 from omniroute.edge.current import actor
 from omniroute.errors import OperationError
-from omniroute.keys.operations import KeyView
+from omniroute.keys.operations import NUMBERS, KeyView
 from omniroute.services import Services
 
 # Each takes in what is below it: see `covers` in omniroute/edge/callers.py.
@@ -71,7 +72,11 @@ class KeyForm(Form):
     allowed_models = LinesField("Allowed models")
     allowed_endpoints = Checkboxes("Allowed endpoints", choices=ENDPOINTS)
     scopes = Checkboxes("Rights", choices=SCOPES, default=["relay"])
+    requests_per_minute = IntegerField("Requests per minute", [Optional(), NumberRange(1, NUMBERS["requests_per_minute"])])
+    tokens_per_minute = IntegerField("Tokens per minute", [Optional(), NumberRange(1, NUMBERS["tokens_per_minute"])])
+    max_concurrent = IntegerField("At most at once", [Optional(), NumberRange(1, NUMBERS["max_concurrent"])])
     no_log = BooleanField("Keep no log rows for this key")
+    log_bodies = BooleanField("Keep what is asked and answered")
 
     def given(self, now: float) -> dict[str, Any]:
         return {
@@ -80,7 +85,9 @@ class KeyForm(Form):
             "allowed_models": self.allowed_models.data or [],
             "allowed_endpoints": self.allowed_endpoints.data or [],
             "scopes": self.scopes.data or [],
+            **{name: self[name].data for name in NUMBERS},
             "no_log": bool(self.no_log.data),
+            "log_bodies": bool(self.log_bodies.data),
         }
 
     def expires_at(self, now: float) -> float | str | None:
@@ -164,7 +171,7 @@ def delete(services: Services, key_id: str) -> ResponseReturnValue:
         else:
             flash(f"Key {row.name} deleted.", "good")
         return go("keys")
-    lost = [f"{row.hint} stops working at once.", "Its log rows stay, with its name."]
+    lost = [f"{row.hint} stops working at once.", "Its limits and budgets are lost.", "Its log rows stay, with its name."]
     values = {"question": f"Delete the key “{row.name}”?", "lost": lost, "verb": "Delete key"}
     return confirmation(values, title="Delete key", back=("keys", {}), here="keys")
 
@@ -208,7 +215,9 @@ def saved(row: KeyView) -> dict[str, Any]:
         "allowed_models": list(row.allowed_models),
         "allowed_endpoints": list(row.allowed_endpoints),
         "scopes": list(row.scopes),
+        **{name: getattr(row, name) for name in NUMBERS},
         "no_log": row.no_log,
+        "log_bodies": row.log_bodies,
     }
 
 

@@ -37,12 +37,15 @@ NAVIGATION: tuple[tuple[str, tuple[Item, ...]], ...] = (
             Item("providers", "Providers", "server-2", "dashboard.providers"),
             Item("combos", "Combos", "route", "dashboard.combos"),
             Item("aliases", "Aliases", "arrows-exchange", "dashboard.aliases"),
+            Item("pricing", "Prices", "coin", "dashboard.pricing"),
             Item("keys", "Keys", "key", "dashboard.keys"),
+            Item("limits", "Limits", "gauge", "dashboard.limits"),
         ),
     ),
     (
         "Watch",
         (
+            Item("usage", "Usage", "chart-bar", "dashboard.usage"),
             Item("logs", "Logs", "list-details", "dashboard.logs"),
             Item("health", "Health", "activity", "dashboard.health"),
             Item("resolve", "Dry run", "player-play", "dashboard.resolve"),
@@ -90,7 +93,7 @@ def dress(bp: Blueprint, services: Services) -> None:
 
     @bp.app_context_processor
     def shell_values() -> dict[str, Any]:
-        return {"navigation": NAVIGATION, "banners": banners(services)}
+        return {"navigation": NAVIGATION, "banners": banners(services), "current_alerts": services.alerts.current}
 
     bp.add_app_template_global(assets.address, "asset")
     for name, word in WORDS.items():
@@ -201,7 +204,7 @@ def price(usd: Decimal | None) -> str:
     """USD per million tokens. "–" when it is not known: unknown is not free."""
     if usd is None:
         return "–"
-    return f"${usd:.4f}".rstrip("0").rstrip(".") if usd else "free"
+    return f"${usd:.6f}".rstrip("0").rstrip(".") if usd else "free"
 
 
 def usd(amount: float | None) -> str:

@@ -282,7 +282,7 @@ KEY = (
 BUDGET = (
     Field("api_key_id", label="Key", required=True, high=100, help="The id of a client key."),
     Field("period", label="Period", choices=PERIODS, required=True, help="A day, a week from Monday, or a month."),
-    Field("limit_usd", "number", label="Limit in USD", nullable=True, high=1_000_000_000, help="Dollars, with up to six places."),
+    Field("limit_usd", "usd", label="Limit in USD", nullable=True, help="Dollars, with up to six places."),
     Field("limit_tokens", "whole", label="Limit in tokens", nullable=True, high=1_000_000_000_000, help="Instead of one in USD."),
     Field("warn_at", "number", label="Warning", low=0, high=1, default=0.8, help="The share from which on an alert is shown."),
     Field("timezone", label="Time zone", high=64, default="UTC", help="In which the period begins; such as Europe/Berlin."),
@@ -298,9 +298,32 @@ BUDGET_NAMED = (
 
 # Preferences -----------------------------------------------------------------------------
 
+LOGGING = (
+    Field(
+        "log_bodies",
+        label="Store bodies",
+        choices=("off", "on"),
+        default="off",
+        help="on: requests and answers of all keys are stored, encrypted; off: only those of keys that ask for it.",
+    ),
+    Field("log_body_kb", "whole", label="Stored of each body, in kB", low=1, high=1024, default=64),
+    Field("body_days", "whole", label="Days that bodies are kept", low=1, high=3650, default=7),
+    Field("log_days", "whole", label="Days that the log is kept", low=1, high=3650, default=30),
+    Field(
+        "rollup_days",
+        "whole",
+        label="Days that hourly sums are kept",
+        low=4,
+        high=3650,
+        default=90,
+        help="Never fewer than the log is kept. Daily sums stay.",
+    ),
+)
+
 SETTINGS = (
     Field("theme", label="Theme", choices=("auto", "light", "dark"), default="auto"),
     Field("time_zone", label="Time zone", high=64, default="UTC", help="An IANA name such as Europe/Berlin."),
+    *LOGGING,
 )
 
 # Queries ---------------------------------------------------------------------------------
@@ -317,6 +340,8 @@ LOG_FILTERS = (
     Field("model", high=300, help="A part of the model's name, as asked for or as sent."),
     Field("provider", high=100, help="The id of a native provider or a node, or its prefix."),
     Field("connection_id", high=100),
+    Field("combo", high=256, help="The name of a combo."),
+    Field("endpoint", high=100, help="A path such as /v1/messages."),
     Field("outcome", choices=("ok", "failed")),
     Field("status", "whole", low=100, high=599),
     Field("kind", high=64, help="A failure class."),

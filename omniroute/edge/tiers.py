@@ -134,6 +134,8 @@ TIERS: dict[str, Tier] = {
     "/dashboard/keys/<key_id>/toggle": Tier.PAGE,
     "/dashboard/limits": Tier.PAGE,
     "/dashboard/limits/budgets/<budget_id>/delete": Tier.PAGE,
+    "/dashboard/usage": Tier.PAGE,
+    "/dashboard/usage/series": Tier.PAGE,
     "/dashboard/logs": Tier.PAGE,
     "/dashboard/logs/<log_id>": Tier.PAGE,
     "/dashboard/health": Tier.PAGE,

@@ -54,6 +54,11 @@ class BudgetView:
     updated_at: float
 
     @property
+    def name(self) -> str:
+        """As people know the limit: "USD per month"."""
+        return budget_limit(self.api_key_id, self.value).name
+
+    @property
     def value(self) -> Budget:
         limit = self.limit_tokens if self.limit_usd is None else int(self.limit_usd * MILLION)
         return Budget(self.period, self.unit, limit or 0, self.warn_at, self.timezone)

@@ -128,7 +128,7 @@ def _stores(stale_since: float | None, away_since: float | None) -> Iterator[Ale
 
 def _budget(key: KeyStanding, limit: Standing) -> Alert:
     period = limit.name.rpartition(" ")[2]
-    budget = f"{amount(limit.unit, limit.limit)} a {period}"
+    budget = f"budget of {amount(limit.unit, limit.limit)} a {period}"
     if limit.state == "out":
         return Alert(
             "bad",
