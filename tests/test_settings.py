@@ -71,6 +71,10 @@ def test_unknown_names_of_the_environment_are_not_ours(tmp_path: Path) -> None:
         ("PROVIDER_BASE_URLS", "openai=ftp://x", "a provider's id and a URL"),
         ("PUBLIC_URL", "gateway.example.com", "must be a URL"),
         ("HEARTBEAT_SECONDS", "0", "above 0"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "URL of an OTLP/HTTP collector"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:secret@collector:4318", "goes into OTEL_EXPORTER_OTLP_HEADERS"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-api-key", "pairs of name=value"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-api-key=a%0d%0ab", "pairs of name=value"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_it(tmp_path: Path, name: str, text: str, says: str) -> None:
@@ -80,10 +84,27 @@ def test_a_wrong_value_is_one_line_that_names_it(tmp_path: Path, name: str, text
     assert "\n" not in str(refused.value)
 
 
-def test_a_secret_is_never_repeated_in_its_refusal(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("SECRET_KEY", "hunter2hunter2"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "hunter2hunter2"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:hunter2@collector"),
+    ],
+)
+def test_a_secret_is_never_repeated_in_its_refusal(tmp_path: Path, name: str, text: str) -> None:
     with pytest.raises(SettingError) as refused:
-        read(tmp_path, SECRET_KEY="hunter2hunter2")
+        read(tmp_path, **{name: text})
     assert "hunter2" not in str(refused.value)
+
+
+def test_a_collector_of_traces_is_named_as_opentelemetry_names_it(tmp_path: Path) -> None:
+    headers = "OTEL_EXPORTER_OTLP_HEADERS=X-Api-Key=a%20b%3D,  x-team = us\n"
+    settings = read(tmp_path, headers, OTEL_EXPORTER_OTLP_ENDPOINT="http://localhost:4318/v1/traces")
+    assert settings.otel_exporter_otlp_endpoint == "http://localhost:4318"
+    assert settings.otel_exporter_otlp_headers == (("x-api-key", "a b="), ("x-team", "us"))
+    assert settings.otel_service_name == "omniroute"
+    assert read(tmp_path).otel_exporter_otlp_endpoint is None
 
 
 def test_first_start_makes_secrets_that_stay(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ class Traces:
 
     def _run(self) -> None:
         attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # should somebody trace HTTP clients: not this one
-        while not self._ending.is_set():
+        while not (self._ending.is_set() and not self._rows):
             self._filled.wait()
             self._ending.wait(PAUSE)
             self._filled.clear()
@@ -86,28 +86,27 @@ class Traces:
                 self._send_batch()
 
     def _send_batch(self) -> None:
-        rows = [self._rows.popleft() for _ in range(min(BATCH, len(self._rows)))]
-        try:
-            for number, row in enumerate(rows, 1):
-                self._draw(row)
-                if number % SLICE == 0:
-                    gevent.sleep(0)
-            spans = self._made.taken()
-            delivered = not spans or self._exporter.export(spans) is SpanExportResult.SUCCESS
-        except Exception as exc:  # whatever is wrong with a row or the exporter: the next batch may be fine
-            delivered, self._heard.last = False, f"{type(exc).__name__}: {exc}"
-        if not delivered:
-            self._lost += len(rows)
+        count = min(BATCH, len(self._rows))
+        for number in range(1, count + 1):
+            self._draw(self._rows.popleft())
+            if number % SLICE == 0:
+                gevent.sleep(0)
+        if (spans := self._made.taken()) and self._exporter.export(spans) is not SpanExportResult.SUCCESS:
+            self._lost += count
         if self._lost and self._clock.tick() - self._told_at >= TOLD_EVERY:
             self._told_at = self._clock.tick()
             log.warning("traces of %d requests were not delivered: %s", self._lost, self._heard.last or "no room")
             self._lost = 0
 
     def _draw(self, row: Mapping[str, Any]) -> None:
-        parent = TraceContextTextMapPropagator().extract({"traceparent": row.get("traceparent") or ""}, Context())
-        within = self._span(request_span(row), SpanKind.SERVER, parent)
-        for attempt in attempt_spans(row):
-            self._span(attempt, SpanKind.CLIENT, within)
+        try:
+            parent = TraceContextTextMapPropagator().extract({"traceparent": row.get("traceparent") or ""}, Context())
+            within = self._span(request_span(row), SpanKind.SERVER, parent)
+            for attempt in attempt_spans(row):
+                self._span(attempt, SpanKind.CLIENT, within)
+        except Exception as exc:  # whatever is wrong with this row: the next one may be fine
+            self._lost += 1
+            self._heard.last = f"{type(exc).__name__}: {exc}"
 
     def _span(self, drawn: Drawn, kind: SpanKind, parent: Context) -> Context:
         """Make a span of the past. Returns the context in which others are its children."""
