@@ -62,10 +62,9 @@ class Journal:
         inside = self._shared.in_database
 
         def work(session: Session) -> list[Settlement]:
-            before = _written(session, [row["id"] for row in rows])
+            before = _counted(session, rows)
             pairs = zip(rows, records, strict=True)
             due = [_due(row, record.settle, before.get(row["id"])) for row, record in pairs if record.settle is not None]
-            self._rows(session, rows, before)
             if kept := [record.bodies for record in records if record.bodies is not None]:
                 self._keep(session, kept)
             if inside:
@@ -95,21 +94,24 @@ class Journal:
     def unsettled(self) -> int:
         return len(self._unsettled)
 
-    def _rows(self, session: Session, rows: Sequence[dict[str, Any]], before: Mapping[str, dict[str, Any]]) -> None:
-        new = {row["id"]: row for row in rows if row["id"] not in before}
-        add_rows(session, [new[id] for id in insert(session, list(new.values()))])
-        for row in rows:
-            if _replaces(row, before.get(row["id"])):
-                add_rows(session, [before[row["id"]]], -1)
-                session.execute(sa.update(LogRow).where(LogRow.id == row["id"]).values(row))
-                add_rows(session, [row])
 
-
-def _written(session: Session, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Those that are there already: a batch that was written but whose answer was lost, or a request given up for lost."""
-    return {
-        row["id"]: dict(row) for row in session.execute(sa.select(*LogRow.__table__.columns).where(LogRow.id.in_(ids))).mappings()
-    }
+def _counted(session: Session, rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Write the rows with their sums. Returns those that were there before: of a batch that was written but whose answer was
+    lost, or of a request that was given up for lost.
+    """
+    given = {row["id"]: row for row in rows}
+    new = insert(session, list(given.values()))
+    add_rows(session, [given[id] for id in new])
+    if len(new) == len(given):
+        return {}
+    there = sa.select(*LogRow.__table__.columns).where(LogRow.id.in_(given.keys() - set(new)))
+    before = {row["id"]: dict(row) for row in session.execute(there).mappings()}
+    for id, old in before.items():
+        if _replaces(given[id], old):
+            add_rows(session, [old], -1)
+            session.execute(sa.update(LogRow).where(LogRow.id == id).values(given[id]))
+            add_rows(session, [given[id]])
+    return before
 
 
 def _replaces(row: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
