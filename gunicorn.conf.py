@@ -124,6 +124,11 @@ def post_worker_init(worker: Any) -> None:
     gevent.spawn(_keep_tickets, services.relay.meter)
     gevent.spawn(_tell_metrics, services)
     gevent.spawn(_watch_for_end, worker, services)
+    if settings.background_jobs != "off":
+        from omniroute.jobs import jobs_of  # here: the master imports nothing of what its workers load
+
+        worker.jobs = jobs_of(services)
+        gevent.spawn(worker.jobs.run)
     if worker.age == 1:
         _announce(services)
 
@@ -134,6 +139,8 @@ def worker_exit(server: Any, worker: Any) -> None:
     if app is not None:
         services = app.extensions["omniroute"]
         services.ledger.drain()
+        if hasattr(worker, "jobs"):
+            worker.jobs.close()
         if services.traces is not None:
             services.traces.close()
         services.board.close()

@@ -146,6 +146,27 @@ def reconcile(repair: bool) -> None:
     click.echo("They agree.")
 
 
+@commands.command()
+def work() -> None:
+    """Do what is done in the background, until told to end. Several may run, and beside the web workers."""
+    import signal
+
+    from app import make_services
+    from omniroute.jobs import jobs_of
+    from omniroute.logs import configure_logs
+
+    settings = Settings.from_env()
+    configure_logs(settings.log_level)
+    with _database(settings):
+        pass  # its tables are those of this version
+    services = make_services(settings, Clock())
+    jobs = jobs_of(services)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: jobs.stop())
+    jobs.run()
+    services.database.close()
+
+
 @commands.command("providers-page")
 def providers_page() -> None:
     """Print the page docs/providers.md, made from the shipped catalogue."""

@@ -54,6 +54,7 @@ class Settings:
     allow_private_upstreams: PrivateRule = "auto"
     provider_base_urls: tuple[tuple[str, str], ...] = ()
     web_concurrency: int = 2
+    background_jobs: str = "auto"
     max_body_mb: int = 64
     trusted_hosts: tuple[str, ...] = ()
     proxy_hops: int = 0
@@ -303,6 +304,7 @@ READERS: dict[str, Callable[[str, str], Any]] = {
     "ALLOW_PRIVATE_UPSTREAMS": _private,
     "PROVIDER_BASE_URLS": _base_urls,
     "WEB_CONCURRENCY": _whole(1, 64),
+    "BACKGROUND_JOBS": _one_of("auto", "off"),
     "MAX_BODY_MB": _whole(1, 1024),
     "TRUSTED_HOSTS": _hosts,
     "PROXY_HOPS": _whole(0, 10),

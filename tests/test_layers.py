@@ -24,7 +24,7 @@ ORDER = (
     ("usage", "connections", "combos", "keys", "accounts", "preferences", "responses", "logs", "observe"),
     ("relay",),
     ("services",),
-    ("edge",),
+    ("edge", "jobs"),
     ("api", "manage", "dashboard", "cli"),
     ("__main__",),
 )

@@ -19,7 +19,7 @@ def update(services: Services, given: dict[str, Any]) -> dict[str, Any]:
     return {"settings": as_json(services.preferences.update(given, current.actor()))}
 
 
-ONE = {"settings": dict[str, str]}
+ONE = {"settings": dict[str, str | int]}
 
 ENDPOINTS = (
     Endpoint("GET", "/api/settings", "All settings", shown, ONE),

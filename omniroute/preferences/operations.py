@@ -16,16 +16,30 @@ from omniroute.security.audit import Actor, record
 from omniroute.state.configuration import ConfigurationStore
 
 THEMES = ("auto", "light", "dark")
+SWITCH = ("off", "on")
 
 
 def _theme(read: Given, name: str, now_is: str) -> str:
     return read.choice(name, THEMES, now_is)
 
 
+def _switch(read: Given, name: str, now_is: str) -> str:
+    return read.choice(name, SWITCH, now_is)
+
+
+def _whole(low: int, high: int) -> Callable[[Given, str, int], int]:
+    return lambda read, name, now_is: read.whole(name, now_is, low, high)
+
+
 # Name -> (label, default, how it is read)
 KNOWN: dict[str, tuple[str, Any, Callable[[Given, str, Any], Any]]] = {
     "theme": ("Theme", "auto", _theme),
     "time_zone": ("Time zone", "UTC", Given.timezone),
+    "log_bodies": ("Store bodies", "off", _switch),
+    "log_body_kb": ("Stored of each body, in kB", 64, _whole(1, 1024)),
+    "body_days": ("Days that bodies are kept", 7, _whole(1, 3650)),
+    "log_days": ("Days that the log is kept", 30, _whole(1, 3650)),
+    "rollup_days": ("Days that hourly sums are kept", 90, _whole(4, 3650)),
 }
 LABELS = {name: label for name, (label, _, _) in KNOWN.items()}
 

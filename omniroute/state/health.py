@@ -299,7 +299,6 @@ class HealthBoard:
             return
         self._swept = now
         self._tally.tidy(now)
-        self._link.attempt(lambda shared: shared.sweep(now))
         if len(self._known) > PLACES:
             oldest = sorted(self._known, key=lambda place: _last(self._known[place]))[:-PLACES]
             self._link.attempt(lambda shared: shared.forget_health(oldest))

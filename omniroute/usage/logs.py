@@ -18,8 +18,8 @@ from omniroute.models.paging import Page
 from omniroute.routing.configuration import Configuration
 from omniroute.security.redaction import redact, redact_values
 from omniroute.usage.rollups import add_rows
+from omniroute.usage.search import SCAN, among, find
 from omniroute.usage.search import LogFilters as LogFilters
-from omniroute.usage.search import SCAN, find
 
 LONGEST_TEXT = 4000  # characters of a message, remedy, decision or path
 MOST_ATTEMPTS = 64
@@ -108,6 +108,18 @@ class LogReports:
         if row is None:
             raise Missing("There is no log row of this id. It may be too old, or not written yet.")
         return _view(row)
+
+    def newest(self, since: float, most: int) -> tuple[str, ...]:
+        """The ids of up to `most` rows of requests that came in since, newest first: one read of the index."""
+        ids = sa.select(LogRow.id).where(LogRow.at >= since).order_by(LogRow.at.desc(), LogRow.id.desc()).limit(most)
+        with self._database.unit_of_work() as session:
+            return tuple(session.scalars(ids))
+
+    def among(self, ids: Sequence[str], filters: LogFilters, ended_since: float | None = None) -> tuple[LogView, ...]:
+        """Those of these rows that the filters let through, newest first; with `ended_since` only what ended since."""
+        configuration = self._look()
+        with self._database.unit_of_work() as session:
+            return tuple(_view(row) for row in among(session, configuration, filters, ids, ended_since))
 
 
 def insert_rows(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:

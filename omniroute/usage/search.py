@@ -98,6 +98,18 @@ def find(
     return _walk(session, _spans(session, filters, kinds, last), wanted, limit, scan)
 
 
+def among(
+    session: Session, configuration: Configuration, filters: LogFilters, ids: Sequence[str], ended_since: float | None = None
+) -> list[LogRow]:
+    """Those of these rows that the filters let through, newest first; with `ended_since` only what ended since."""
+    wanted = [LogRow.id.in_(ids), *_within(filters, None), *_kinds(LogRow, configuration, filters)]
+    if filters.request_id:
+        wanted.append(sa.func.substr(LogRow.id, 1, len(filters.request_id)) == filters.request_id)
+    if ended_since is not None:
+        wanted.append(LogRow.at + sa.func.coalesce(LogRow.total_ms, 0) / 1000.0 >= ended_since)
+    return _rows(session, wanted, len(ids))
+
+
 def _walk(session: Session, spans: Iterator[Span], wanted: list[Condition], limit: int, left: int) -> Page[LogRow]:
     found: list[LogRow] = []
     for span in spans:

@@ -39,6 +39,13 @@ def test_only_what_changed_is_audited(parts: Parts) -> None:
         {"time_zone": ""},
         {"time_zone": None},
         {"theme": 1},
+        {"log_bodies": "maybe"},
+        {"log_bodies": True},
+        {"log_body_kb": 0},
+        {"log_body_kb": 1025},
+        {"log_days": 3651},
+        {"body_days": "7"},
+        {"rollup_days": 3},
         {"colour": "x"},
     ],
 )
