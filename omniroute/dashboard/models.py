@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import flash, request
@@ -14,19 +15,21 @@ from omniroute.dashboard.shell import go, part, refused, wants_part
 from omniroute.edge.current import actor
 from omniroute.errors import OperationError
 from omniroute.services import Services
+from omniroute.usage.prices import PricedView
 
 AT_ONCE = 60  # rows; more by search or by "Show all"
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The models that fit the search, cut to what a page bears."""
+    """The models that fit the search, cut to what a page bears. `prices` are those that count now, by model id."""
 
     wanted: str
     rows: tuple[ModelView, ...]
     found: int
     total: int
     hidden: int
+    prices: Mapping[str, PricedView]
 
 
 def listing(services: Services, provider_id: str) -> Listing:
@@ -35,7 +38,8 @@ def listing(services: Services, provider_id: str) -> Listing:
     words = wanted.lower().split()
     found = tuple(row for row in models if all(word in f"{row.id} {row.name}".lower() for word in words))
     rows = found if request.args.get("all") else found[:AT_ONCE]
-    return Listing(wanted, rows, len(found), len(models), sum(row.hidden for row in models))
+    prices = services.prices.of(provider_id, [row.id for row in rows])
+    return Listing(wanted, rows, len(found), len(models), sum(row.hidden for row in models), prices)
 
 
 def models(services: Services, provider_id: str) -> ResponseReturnValue:

@@ -138,9 +138,19 @@ FITS: dict[str, Callable[[Any, str], bool]] = {
 }
 
 
-@cache
+def edition() -> tuple[str, str]:
+    """Of the table: the version of genai-prices that it was made of, and the day, as YYYY-MM-DD."""
+    return _table()[0]
+
+
 def _sections() -> dict[str, Section]:
-    return {name: _section(each) for name, each in orjson.loads(TABLE.read_bytes())["sections"].items()}
+    return _table()[1]
+
+
+@cache
+def _table() -> tuple[tuple[str, str], dict[str, Section]]:
+    document = orjson.loads(TABLE.read_bytes())
+    return (document["version"], document["made"]), {name: _section(each) for name, each in document["sections"].items()}
 
 
 def _section(document: Mapping[str, Any]) -> Section:

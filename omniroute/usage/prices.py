@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,8 +19,10 @@ from omniroute.models.upstreams import NodeRow
 from omniroute.models.usage import PriceRow
 from omniroute.prices.price import Price, Rates, Source, price_of, usd
 from omniroute.providers.catalog import Catalog
+from omniroute.routing.configuration import Configuration
 from omniroute.routing.cost import overriding, price_at
 from omniroute.routing.listed import usable_models
+from omniroute.routing.route import Target
 from omniroute.security.audit import Actor, record
 from omniroute.state.configuration import ConfigurationStore
 
@@ -92,21 +94,22 @@ class Prices:
 
     def models(self) -> tuple[PricedView, ...]:
         """Every listed model that somebody can be asked for, in blocks by provider, with the price of this moment."""
-        configuration, now = self._store.current(), self._clock.now()
-        found = []
-        for target in usable_models(configuration):
-            price = price_at(configuration, target, now)
-            own = overriding(configuration, target.provider.id, target.model)
-            found.append(
-                PricedView(
-                    target.provider.id,
-                    target.model,
-                    price.source if price else None,
-                    own[0] if own else None,
-                    **(_shown(price) if price else {}),
-                )
-            )
-        return tuple(found)
+        configuration = self._store.current()
+        return tuple(self._priced(configuration, target) for target in usable_models(configuration))
+
+    def of(self, provider_id: str, models: Iterable[str]) -> dict[str, PricedView]:
+        """The same for models of one provider or node, by their ids, whether it is connected or not."""
+        configuration = self._store.current()
+        provider = configuration.providers.get(provider_id)
+        if provider is None:  # gone since
+            return {model: PricedView(provider_id, model, None, None) for model in models}
+        return {model: self._priced(configuration, Target(provider, model)) for model in models}
+
+    def _priced(self, configuration: Configuration, target: Target) -> PricedView:
+        price = price_at(configuration, target, self._clock.now())
+        own = overriding(configuration, target.provider.id, target.model)
+        shown = {} if price is None else {"source": price.source, **_shown(price)}
+        return PricedView(target.provider.id, target.model, **{"source": None, "override": own and own[0], **shown})
 
     def put(self, provider: str, model: str, given: Mapping[str, Any], by: Actor) -> PriceView:
         """Set one. `provider` is the id or alias of a native provider, or the id of a node. Raises Invalid, Missing."""

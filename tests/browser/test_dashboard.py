@@ -167,6 +167,7 @@ def test_no_page_is_wider_than_its_window(filled: tuple[Gateway, str], page: Pag
         f"/dashboard/nodes/{node}/edit",
         "/dashboard/keys",
         "/dashboard/keys/add",
+        f"/dashboard/pricing?provider={node}&model=glm-5.1",
         "/dashboard/logs",
         "/dashboard/settings",
         "/dashboard/nothing",

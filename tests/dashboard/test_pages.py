@@ -21,6 +21,7 @@ def full(desk: Desk, relay: Relay) -> Iterator[tuple[Desk, list[str]]]:
     node = desk.node(relay, "team", name=HOSTILE, custom_headers={"X-Name": HOSTILE})
     row = desk.connection(node, name=HOSTILE)
     desk.services.models.add(node, ["<script>alert(1)</script>"], "custom", desk.by)
+    desk.services.prices.put(node, "<script>alert(1)</script>", {"input": 1}, desk.by)
     key, _ = desk.services.keys.create({"name": HOSTILE, "allowed_models": [HOSTILE]}, desk.by)
     attempt = {
         "target": HOSTILE,
@@ -45,6 +46,8 @@ def full(desk: Desk, relay: Relay) -> Iterator[tuple[Desk, list[str]]]:
             f"/dashboard/nodes/{node}/delete",
             f"/dashboard/connections/{row}/edit",
             f"/dashboard/connections/{row}/delete",
+            f"/dashboard/pricing?provider={node}&model=%3Cscript%3Ealert(1)%3C/script%3E",
+            f"/dashboard/pricing/delete?provider={node}&model=%3Cscript%3Ealert(1)%3C/script%3E",
             "/dashboard/keys/add",
             f"/dashboard/keys/{key.id}/edit",
             f"/dashboard/keys/{key.id}/rotate",

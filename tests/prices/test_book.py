@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from omniroute.prices import book
-from omniroute.prices.book import BEFORE, HOSTS, PROVIDERS, SECTIONS, TABLE, at_moment, listed, listed_price
+from omniroute.prices.book import BEFORE, HOSTS, PROVIDERS, SECTIONS, TABLE, at_moment, edition, listed, listed_price
 from omniroute.prices.price import Price, Rates
 from omniroute.providers.catalog import Catalog
 
@@ -96,4 +96,5 @@ def test_what_is_mapped_exists_on_both_sides(catalog: Catalog) -> None:
 def test_the_table_says_where_it_comes_from() -> None:
     table = orjson.loads(TABLE.read_bytes())
     assert "github.com/pydantic/genai-prices" in table["note"] and table["version"] and datetime.fromisoformat(table["made"])
+    assert edition() == (table["version"], table["made"])
     assert "MIT License" in table["licence"] and "Pydantic" in table["licence"]
