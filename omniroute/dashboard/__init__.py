@@ -15,6 +15,7 @@ from omniroute.dashboard import (
     home,
     keys,
     limits,
+    log,
     login,
     logs,
     models,
@@ -25,6 +26,7 @@ from omniroute.dashboard import (
     resolve,
     settings,
     setup,
+    tail,
     usage,
 )
 from omniroute.dashboard.problems import page_problem
@@ -53,6 +55,8 @@ PAGES = (
     limits,
     usage,
     logs,
+    tail,
+    log,
     health,
     resolve,
     settings,

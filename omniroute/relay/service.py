@@ -63,6 +63,7 @@ class Live:
     def __init__(self) -> None:
         self.flows: set[Flow] = set()
         self.draining = False
+        self.tails = 0  # how many watch the log
 
 
 @dataclass(frozen=True, slots=True)
