@@ -85,10 +85,10 @@ class Given:
     def within(self, name: str, labels: Mapping[str, str]) -> Given:
         """The members of an object; of anything else none, which is refused."""
         value = self._given.get(name)
-        if not isinstance(value, Mapping):
-            self.refuse(name, "must be an object")
-            value = {}
-        return Given(value, labels, self, name)
+        if isinstance(value, Mapping):
+            return Given(value, labels, self, name)
+        self.refuse(name, "must be an object")
+        return Given({}, labels)
 
     def choice(self, name: str, allowed: Collection[str], default: str) -> str:
         value = self.text(name, default)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -109,3 +110,88 @@ def test_dollars_that_are_none(value: Any) -> None:
     given = Given({"size": value}, LABELS)
     assert given.usd_or_none("size", 100) is None
     assert list(wrong(given)) == ["size"]
+
+
+@pytest.mark.parametrize(
+    ("value", "micro"),
+    [
+        (1, 1_000_000),
+        (0.1, 100_000),
+        ("12.50", 12_500_000),
+        (" 3 ", 3_000_000),
+        ("0.000001", 1),
+        (Decimal("7"), 7_000_000),
+        (5, 5_000_000),
+    ],
+)
+def test_dollars_become_micro_dollars_exactly(value: Any, micro: int) -> None:
+    given = Given({"size": value}, LABELS)
+    assert given.usd("size", 0, 100) == micro
+    given.check()
+    assert Given({}, LABELS).usd("size", 9, 100) == 9
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0, "above 0"),
+        (-1, "above 0"),
+        (101, "at most 100"),
+        (True, "amount in dollars"),
+        ("1e2", "amount in dollars"),
+        ("1,5", "amount in dollars"),
+        ("", "amount in dollars"),
+        (None, "amount in dollars"),
+        (float("nan"), "amount in dollars"),
+        (0.0000001, "six decimal places"),
+        ("1.0000001", "six decimal places"),
+    ],
+)
+def test_what_is_no_amount_of_dollars(value: Any, words: str) -> None:
+    given = Given({"size": value}, LABELS)
+    assert given.usd("size", 7, 100) == 7
+    assert words in wrong(given)["size"]
+
+
+@pytest.mark.parametrize(
+    ("value", "at"),
+    [
+        ("2028-01-31T13:00:00+01:00", 1832932800.0),
+        ("2028-01-31", 1832889600.0),
+        (1832932800, 1832932800.0),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_moments(value: Any, at: float | None) -> None:
+    given = Given({"size": value}, LABELS)
+    assert given.moment("size", 5.0) == at
+    given.check()
+    assert Given({}, LABELS).moment("size", 5.0) == 5.0
+
+
+@pytest.mark.parametrize("value", ["tomorrow", True, -1, 1e12, [], float("nan"), "0001-01-01T00:00:00+14:00"])
+def test_what_is_no_moment(value: Any) -> None:
+    given = Given({"size": value}, LABELS)
+    assert given.moment("size", 5.0) == 5.0
+    assert "must be a time" in wrong(given)["size"]
+
+
+def test_time_zones() -> None:
+    assert Given({"name": "Europe/Berlin"}, LABELS).timezone("name", "UTC") == "Europe/Berlin"
+    for zone in ("Mars/Base", "right/UTC", "posixrules", "../UTC", "", "europe"):
+        given = Given({"name": zone}, LABELS)
+        assert given.timezone("name", "UTC") == "UTC"
+        assert "time zone" in wrong(given)["name"]
+
+
+def test_an_object_within_tells_its_own_members() -> None:
+    given = Given({"name": "x", "tags": {"size": "big", "colour": 1}}, LABELS)
+    inner = given.within("tags", LABELS)
+    assert inner.whole("size", 3, 1, 5) == 3
+    assert not inner.fine
+    assert not given.fine
+    assert set(wrong(given)) == {"tags.colour", "tags.size"}
+    given = Given({"tags": 5}, LABELS)
+    assert given.within("tags", LABELS).text("name", "d") == "d"
+    assert set(wrong(given)) == {"tags"}

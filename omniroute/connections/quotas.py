@@ -39,7 +39,7 @@ class QuotaView:
 
 
 def read_quota(read: Given) -> ConnectionQuota | None:
-    """The member `quota`: null or {} is none. What is wrong with it is refused in `read`."""
+    """The member `quota`: null or {} is none, and so is one that is refused in `read`."""
     if not read["quota"]:
         return None
     inner = read.within("quota", LABELS)
@@ -53,7 +53,8 @@ def read_quota(read: Given) -> ConnectionQuota | None:
     resets_at = inner.moment("resets_at", None)
     if resets_at is not None and mode == "rolling":
         inner.refuse("resets_at", "goes with a fixed window only: a rolling one is never renewed at once")
-    return ConnectionQuota(unit, limit, window, mode, inner.timezone("timezone", "UTC"), resets_at)
+    quota = ConnectionQuota(unit, limit, window, mode, inner.timezone("timezone", "UTC"), resets_at)
+    return quota if inner.fine else None
 
 
 def as_stored(quota: ConnectionQuota | None) -> dict[str, Any] | None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from omniroute.errors import Invalid, Missing, NotAllowed
+from omniroute.limits.limit import KeyLimits
+from omniroute.routing.resolve import may_ask
 from omniroute.security.audit import Actor
 from tests.parts import ADMIN, START, Parts
 
@@ -30,10 +32,14 @@ def test_everything_that_can_be_given(parts: Parts) -> None:
         "expires_at": START + 60,
         "allowed_models": ["agentrouter/*", "gpt-*", "agentrouter/*"],
         "allowed_endpoints": ["/v1/messages"],
+        "requests_per_minute": 60,
+        "tokens_per_minute": 1_000_000_000,
+        "max_concurrent": 4,
         "no_log": True,
         "is_active": False,
     }
     view, _ = parts.keys.create(given, ADMIN)
+    assert (view.requests_per_minute, view.tokens_per_minute, view.max_concurrent) == (60, 1_000_000_000, 4)
     assert view.scopes == ("relay", "manage") and view.allowed_models == ("agentrouter/*", "gpt-*")
     assert view.allowed_endpoints == ("/v1/messages",) and view.no_log and not view.is_active
     assert view.expires_at == START + 60 and not view.expired
@@ -75,6 +81,14 @@ def test_expiry_in_several_forms(parts: Parts, value: Any, at: float | None) -> 
         ({"allowed_models": ["x"] * 0 + [f"m{n}" for n in range(201)]}, "allowed_models"),
         ({"allowed_endpoints": ["v1/messages"]}, "allowed_endpoints"),
         ({"no_log": 1}, "no_log"),
+        ({"log_bodies": None}, "log_bodies"),
+        ({"no_log": True, "log_bodies": True}, "log_bodies"),
+        ({"requests_per_minute": 0}, "requests_per_minute"),
+        ({"requests_per_minute": 1_000_001}, "requests_per_minute"),
+        ({"tokens_per_minute": 1.5}, "tokens_per_minute"),
+        ({"tokens_per_minute": "many"}, "tokens_per_minute"),
+        ({"max_concurrent": True}, "max_concurrent"),
+        ({"max_concurrent": -1}, "max_concurrent"),
         ({"limit": 3}, "limit"),
     ],
 )
@@ -96,6 +110,38 @@ def test_update_changes_what_is_given(parts: Parts) -> None:
     assert (changed.is_active, changed.expires_at, changed.allowed_models) == (False, None, ("a",))
     assert changed.updated_at == START + 1
     assert parts.store.current().keys[digest].is_active is False
+
+
+def test_limits_reach_the_configuration_and_are_lifted_by_null(parts: Parts) -> None:
+    view, key = parts.keys.create({"name": "K", "max_concurrent": 2, "log_bodies": True}, ADMIN)
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    known = parts.store.current().keys[digest]
+    assert (known.limits, known.log_bodies) == (KeyLimits(max_concurrent=2), True)
+    with pytest.raises(Invalid) as caught:
+        parts.keys.update(view.id, {"no_log": True}, ADMIN)
+    assert set(caught.value.fields) == {"log_bodies"}
+    parts.keys.update(view.id, {"no_log": True, "log_bodies": False, "max_concurrent": None}, ADMIN)
+    known = parts.store.current().keys[digest]
+    assert (known.limits, known.no_log, known.log_bodies) == (None, True, False)
+    (change,) = parts.audited("key.update")
+    assert change.before == {"max_concurrent": 2, "no_log": False, "log_bodies": True}
+    assert change.after == {"max_concurrent": None, "no_log": True, "log_bodies": False}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "asked", "may"),
+    [
+        ("fast", "fast", True),  # a combo
+        ("fast", "combo/fast", False),  # another name of the same: it has to be allowed, too
+        ("combo/*", "combo/fast", True),
+        ("my-alias", "my-alias", True),
+        ("fast", "agentrouter/claude", False),  # a step of the combo, asked by itself
+        ("auto*", "auto/cheap", True),
+    ],
+)
+def test_names_of_combos_and_aliases_can_be_allowed(parts: Parts, allowed: str, asked: str, may: bool) -> None:
+    _, key = parts.keys.create({"name": "K", "allowed_models": [allowed]}, ADMIN)
+    assert may_ask(parts.store.current().keys[hashlib.sha256(key.encode()).hexdigest()], asked) is may
 
 
 def test_rotate_keeps_all_but_the_key(parts: Parts) -> None:
