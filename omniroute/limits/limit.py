@@ -16,6 +16,7 @@ DAY = 24 * HOUR
 QuotaWindow = Literal["5h", "day", "week", "month"]
 WINDOW_SECONDS: dict[QuotaWindow, int] = {"5h": 5 * HOUR, "day": DAY, "week": 7 * DAY, "month": 30 * DAY}
 KEPT_AFTER = 2 * HOUR  # seconds that a window's count is kept after its end, for requests that began in it
+MINUTE_KEPT_AFTER = 300  # the same for a minute, which is in sixty parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,8 @@ class Limit:
 
     def line(self, amount: int, at: float) -> Line:
         span = self.window.span(at)
-        return Line(self.counter, span.bucket, span.since, amount, self.limit, span.ends + KEPT_AFTER)
+        kept = MINUTE_KEPT_AFTER if self.window is MINUTE else KEPT_AFTER
+        return Line(self.counter, span.bucket, span.since, amount, self.limit, span.ends + kept)
 
 
 def key_limits(key_id: str, limits: KeyLimits) -> tuple[Limit, ...]:

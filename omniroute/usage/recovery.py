@@ -37,25 +37,21 @@ class Recovery:
         self._database, self._shared, self._journal, self._look, self._clock = database, shared, journal, look, clock
         self._recount = Recount(database, shared, clock)
 
-    def refill(self) -> bool:
-        """Whether the store had lost its counters; then budgets and quotas got what the log has of them. Raises DatabaseAway."""
+    def refill(self) -> None:
+        """Give budgets and quotas what the log has of them, if the store has lost its counters. Raises DatabaseAway."""
         if self._shared.counted([(KEPT, 0)])[KEPT][0]:
-            return False
+            return
         for limit in kept_limits(self._look()):
             self._recount.at_least(limit)
         self._shared.spend([Part(KEPT, 0, 1, self._clock.now() + FOR_EVER)])
-        return True
 
-    def recover(self) -> int:
-        """Settle what has lapsed; how many tickets that were. Raises DatabaseAway. Two may do it at once: each counts once."""
-        done = 0
+    def recover(self) -> None:
+        """Settle what has lapsed. Raises DatabaseAway. Two may do it at once: each counts once."""
         while lapsed := self._shared.lapsed(self._clock.now() - GRACE, AT_ONCE):
             written = self._written([each.ticket for each in lapsed])
             self._journal.write([_record(each, written.get(each.ticket)) for each in lapsed])
-            done += len(lapsed)
             if self._journal.unsettled:
-                break  # Redis went away: they are still there
-        return done
+                return  # Redis went away: they are still there
 
     def _written(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         rows = sa.select(*LogRow.__table__.columns).where(LogRow.id.in_(ids))

@@ -113,11 +113,11 @@ class House:
             yield database, shared
             shared.close()
 
-    def recover(self) -> int:
+    def recover(self) -> None:
         """What the leader does once leases have lapsed, as if that time had gone by."""
         with self.store() as (database, shared):
             journal = Journal(database, shared, lambda tickets: None, lambda session, bodies: None)
-            return Recovery(database, shared, journal, _no_configuration, LaterClock(LEASE + GRACE + 1)).recover()
+            Recovery(database, shared, journal, _no_configuration, LaterClock(LEASE + GRACE + 1)).recover()
 
 
 def _no_configuration() -> Configuration:
