@@ -103,11 +103,14 @@ def test_breakers_are_told(gateway: Callable[..., Gateway], upstream: Upstream) 
     assert "scripted-large" not in told.text
 
 
-def test_a_folder_that_can_not_be_made_is_no_reason_not_to_start(gateway: Callable[..., Gateway], upstream: Upstream) -> None:
-    here = gateway(PROMETHEUS_MULTIPROC_DIR="/proc/nothing/metrics")
+def test_a_folder_that_can_not_be_made_is_no_reason_not_to_start(
+    gateway: Callable[..., Gateway], upstream: Upstream, tmp_path: Path
+) -> None:
+    here = gateway(PROMETHEUS_MULTIPROC_DIR="/proc/nothing/metrics", TMPDIR=str(tmp_path))
     here.add_upstream("chat", upstream.v1)
     assert post(here.url, PATH, model=MODEL).status == 200
     assert read(here.url)("requests_total") == 1
+    assert list(tmp_path.glob("omniroute-metrics-*/counter_*.db"))
 
 
 # Who may look ---------------------------------------------------------------------------------------
