@@ -9,6 +9,7 @@ from omniroute.limits.limit import WINDOW_SECONDS
 from omniroute.limits.windows import PERIODS
 from omniroute.providers.values import ENDPOINTS
 from omniroute.routing.strategies import STRATEGIES
+from omniroute.usage.reports import GROUPS
 
 LOGIN = (Field("password", label="Password", required=True, secret=True, high=1024),)
 
@@ -333,7 +334,7 @@ PAGING = (
     Field("limit", "whole", low=1, high=500, default=50, help="Rows on a page."),
 )
 
-LOG_FILTERS = (
+LOG_KINDS = (
     Field("since", "time", help="From this moment on."),
     Field("until", "time", help="Before this moment."),
     Field("key_id", high=100, help="Of one client key."),
@@ -344,9 +345,22 @@ LOG_FILTERS = (
     Field("endpoint", high=100, help="A path such as /v1/messages."),
     Field("outcome", choices=("ok", "failed")),
     Field("status", "whole", low=100, high=599),
-    Field("kind", high=64, help="A failure class."),
+    Field("kind", high=64, help="A failure class, or ok.", spelled="class"),
     Field("request_id", high=64, help="Its beginning is enough."),
-    *PAGING,
+)
+LOG_FILTERS = (*LOG_KINDS, *PAGING)
+
+USAGE = (
+    Field("since", "time", help="By default 24 hours before the end. It is moved back to a whole hour or day."),
+    Field("until", "time", help="By default the end of this hour."),
+    Field("group", choices=tuple(GROUPS), help="Sums for each of these as well."),
+    Field("provider", high=100, help="The id of a native provider or a node, or its prefix."),
+    Field("model", high=300, help="As it is sent upstream, whole."),
+    Field("key_id", high=100, help="Of one client key."),
+    Field("combo", high=256, help="The name of a combo."),
+    Field("connection_id", high=100),
+    Field("kind", high=64, help="A failure class, or ok.", spelled="class"),
+    Field("endpoint", high=100, help="A path such as /v1/messages."),
 )
 
 AUDIT_FILTERS = (

@@ -27,6 +27,7 @@ from omniroute.manage import (
     resilience,
     resolve,
     settings,
+    usage,
 )
 from omniroute.manage.endpoint import Endpoint, register
 from omniroute.services import Services
@@ -58,6 +59,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *quota.ENDPOINTS,
     *resolve.ENDPOINTS,
     *logs.ENDPOINTS,
+    *usage.ENDPOINTS,
     *settings.ENDPOINTS,
     *audit.ENDPOINTS,
     *health.ENDPOINTS,

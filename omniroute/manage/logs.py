@@ -7,6 +7,7 @@ from typing import Any
 from omniroute.edge.bodies import LOG_FILTERS
 from omniroute.manage.endpoint import Endpoint
 from omniroute.services import Services
+from omniroute.usage.bodies import StoredBodies
 from omniroute.usage.logs import LogFilters, LogView
 
 PAGE = 50
@@ -19,7 +20,11 @@ def listed(services: Services, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown(services: Services, given: dict[str, Any], log_id: str) -> dict[str, Any]:
-    return {"log": services.logs.get(log_id)}
+    return {"log": services.logs.get(log_id), "bodies": services.bodies.has(log_id)}
+
+
+def bodies(services: Services, given: dict[str, Any], log_id: str) -> dict[str, Any]:
+    return {"bodies": services.bodies.get(log_id)}
 
 
 ENDPOINTS = (
@@ -31,5 +36,12 @@ ENDPOINTS = (
         {"logs": tuple[LogView, ...], "next": str | None},
         query=LOG_FILTERS,
     ),
-    Endpoint("GET", "/api/usage/logs/<log_id>", "One request and its attempts", shown, {"log": LogView}),
+    Endpoint(
+        "GET",
+        "/api/usage/logs/<log_id>",
+        "One request and its attempts, and whether its bodies are stored",
+        shown,
+        {"log": LogView, "bodies": bool},
+    ),
+    Endpoint("GET", "/api/usage/logs/<log_id>/bodies", "What was sent and answered", bodies, {"bodies": StoredBodies}),
 )

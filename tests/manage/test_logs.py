@@ -18,6 +18,7 @@ def rows(api: Api) -> list[str]:
         }
         for number in range(5)
     ]
+    given[2]["combo"], given[1]["endpoint"] = "smart", "/v1/messages"
     given[4]["attempts"] = [
         {"target": "a/b", "connection": "c", "status": 502, "class": "server_error", "message": "no", "detail": "", "ms": 3}
     ]
@@ -44,6 +45,9 @@ def test_the_log_is_read_page_by_page(api: Api, rows: list[str]) -> None:
         ("status=200", ["row-3", "row-1"]),
         ("model=m3", ["row-3"]),
         ("requestId=row-1", ["row-1"]),
+        ("class=server_error", ["row-4", "row-2", "row-0"]),
+        ("combo=smart", ["row-2"]),
+        ("endpoint=/v1/messages", ["row-1"]),
         ("since=2027-01-15T08:00:03Z", ["row-4", "row-3"]),
         ("until=2027-01-15T08:00:01Z&outcome=failed", ["row-0"]),
     ],

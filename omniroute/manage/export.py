@@ -1,0 +1,51 @@
+"""Log rows as files: CSV for spreadsheets, JSON Lines for programs. Made page by page; nothing is held between two pages."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+
+from omniroute.manage.shapes import as_json, schema_of
+from omniroute.models.paging import Page
+from omniroute.usage.logs import LogView
+
+Pages = Iterable[Page[LogView]]
+
+COLUMNS = tuple(schema_of(LogView)["properties"])
+# A cell that begins so is a formula to a spreadsheet (OWASP, "CSV Injection", looked up 2026-11-27).
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_file(pages: Pages) -> Iterator[bytes]:
+    """A line of names, then a line a row. `attempts` is their number; the names in `dropped` have spaces between them."""
+    yield _lines([COLUMNS])
+    for page in pages:
+        rows = [as_json(row) for row in page.rows]
+        yield _lines([[_cell(row[name], name) for name in COLUMNS] for row in rows])
+
+
+def jsonl_file(pages: Pages) -> Iterator[bytes]:
+    """A JSON object a row, as in `GET /api/usage/logs`."""
+    for page in pages:
+        yield b"".join(orjson.dumps(as_json(row), option=orjson.OPT_APPEND_NEWLINE) for row in page.rows)
+
+
+def _lines(rows: Iterable[Iterable[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def _cell(value: Any, name: str) -> str:
+    if name == "attempts":
+        return str(len(value))
+    if isinstance(value, list):
+        value = " ".join(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = "" if value is None else str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA) else text
