@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SDKS := $(patsubst requirements-sdks/%.txt,$(VENV)/sdks/%/installed,$(wildcard requirements-sdks/*.txt))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
 
-.PHONY: install install-dev run migrate test check bench soak clients docs lock
+.PHONY: install install-dev run migrate test check bench soak clients docs prices lock
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -47,6 +47,9 @@ docs: install ## docs/providers.md and docs/conformance.md anew, from data and f
 	@mv docs/providers.md.new docs/providers.md
 	@$(BIN)/python -m tests.formats.conformance > docs/conformance.md.new
 	@mv docs/conformance.md.new docs/conformance.md
+
+prices: install-dev ## omniroute/prices/table.json anew, of the genai-prices in requirements-dev.txt
+	@$(BIN)/python scripts/renew-prices
 
 lock: install-dev ## compile requirements.txt, requirements-dev.txt and those of older SDKs anew
 	@$(BIN)/python -m pip install --quiet uv

@@ -109,4 +109,4 @@ def test_the_table_is_what_the_script_makes_of_the_package() -> None:
     )
     made, kept = orjson.loads(printed.stdout), orjson.loads(TABLE.read_bytes())
     assert kept["version"] == metadata.version("genai-prices")
-    assert {**made, "made": kept["made"]} == kept, "run scripts/renew-prices"
+    assert {**made, "made": kept["made"]} == kept, "run make prices"

@@ -192,3 +192,10 @@ def test_models_with_the_price_that_counts_and_by_whose_word(parts: Parts) -> No
     assert (collected.source, collected.input) == ("genai-prices", Decimal("0.1"))
     assert found["openai", "gpt-6.1-sol"].tiers[0].above == 272_000
     assert not any(view.provider_id == "anthropic" for view in parts.prices.models())  # nobody is connected to it
+
+
+def test_models_of_one_provider_by_name_whether_it_is_connected_or_not(parts: Parts) -> None:
+    put(parts, "own", input=1)
+    found = parts.prices.of("openai", ["own", "gpt-4.1", "nobody-knows"])
+    assert [view.source for view in found.values()] == ["operator", "provider", None]
+    assert parts.prices.of("gone", ["m"]) == {"m": PricedView("gone", "m", None, None)}
