@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from flask import flash, request
 from flask.typing import ResponseReturnValue
-from wtforms import Form, PasswordField
-from wtforms.validators import InputRequired, Length
+from wtforms import Form, IntegerField, PasswordField, SelectField
+from wtforms.validators import InputRequired, Length, NumberRange
 
-from omniroute.dashboard.forms import Same, fresh_status, refuse
+from omniroute.dashboard.forms import Same, SelectChoice, fresh_status, refuse
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import go, page, refused
+from omniroute.edge.bodies import LOGGING
 from omniroute.edge.cookies import session_token
 from omniroute.edge.current import actor, address
 from omniroute.errors import OperationError
@@ -27,8 +28,37 @@ class PasswordForm(Form):
     )
 
 
+def _whole(name: str) -> IntegerField:
+    (declared,) = [each for each in LOGGING if each.name == name]
+    low, high = int(declared.low or 0), int(declared.high or 0)
+    return IntegerField(declared.label, [InputRequired("Say how many."), NumberRange(low, high, f"{low} to {high}.")])
+
+
+class LogForm(Form):
+    log_days = _whole("log_days")
+    rollup_days = _whole("rollup_days")
+    log_bodies = SelectField(
+        "Store bodies", choices=(SelectChoice("off", "Only of keys that ask for it"), SelectChoice("on", "Of all keys"))
+    )
+    log_body_kb = _whole("log_body_kb")
+    body_days = _whole("body_days")
+
+
 def settings(services: Services) -> ResponseReturnValue:
-    return show(services, PasswordForm())
+    return show(services)
+
+
+def log(services: Services) -> ResponseReturnValue:
+    form, status = LogForm(request.form), fresh_status()
+    if form.validate():
+        try:
+            services.preferences.update(form.data, actor())
+        except OperationError as refusal:
+            status = refuse(form, refusal)
+        else:
+            flash("Saved. What is too old is deleted within minutes.", "good")
+            return go("settings")
+    return show(services, log_form=form, status=status)
 
 
 def password(services: Services) -> ResponseReturnValue:
@@ -60,12 +90,15 @@ def revoke_others(services: Services) -> ResponseReturnValue:
     return go("settings")
 
 
-def show(services: Services, form: PasswordForm, status: int = 200) -> ResponseReturnValue:
+def show(
+    services: Services, form: PasswordForm | None = None, log_form: LogForm | None = None, status: int = 200
+) -> ResponseReturnValue:
     return page(
         "settings.html",
         here="settings",
         title="Settings",
-        form=form,
+        form=form or PasswordForm(),
+        log_form=log_form or LogForm(data=services.preferences.all()),
         sessions=services.accounts.sessions(session_token()),
         started=started_with(services.settings),
         status=status,
@@ -106,6 +139,7 @@ STARTED_WITH = (
 ROUTES = (
     Route("GET", "/dashboard/settings", "settings", settings),
     Route("POST", "/dashboard/settings/password", "password", password),
+    Route("POST", "/dashboard/settings/log", "settings_log", log),
     Route("POST", "/dashboard/settings/sessions/<session_id>/revoke", "session_revoke", revoke),
     Route("POST", "/dashboard/settings/sessions/revoke-others", "sessions_revoke_others", revoke_others),
 )

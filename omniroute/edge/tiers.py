@@ -150,6 +150,7 @@ TIERS: dict[str, Tier] = {
     "/dashboard/resolve": Tier.PAGE,
     "/dashboard/settings": Tier.PAGE,
     "/dashboard/settings/password": Tier.PAGE,
+    "/dashboard/settings/log": Tier.PAGE,
     "/dashboard/settings/sessions/<session_id>/revoke": Tier.PAGE,
     "/dashboard/settings/sessions/revoke-others": Tier.PAGE,
 }

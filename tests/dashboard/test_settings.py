@@ -35,6 +35,23 @@ def test_sessions_can_be_ended_one_by_one_and_all_others_at_once(desk: Desk, adm
     assert page.path == "/dashboard/settings"
 
 
+def test_what_of_the_log_is_kept(desk: Desk, admin: Browser) -> None:
+    page = admin.open("/dashboard/settings")
+    assert page.control("Days that the log is kept").attrs["value"] == "30"
+    page = page.fill({"Days that the log is kept": "3", "Store bodies": "Of all keys", "Stored of each body, in kB": "8"})
+    page = page.press("Save")
+    assert "Saved." in page.toasts[0]
+    chosen = desk.services.preferences.all()
+    assert (chosen["log_days"], chosen["log_bodies"], chosen["log_body_kb"], chosen["body_days"]) == (3, "on", 8, 7)
+    assert page.control("Days that the log is kept").attrs["value"] == "3"
+
+
+def test_a_number_out_of_bounds_is_told_beside_its_field(desk: Desk, admin: Browser) -> None:
+    page = admin.open("/dashboard/settings").fill({"Days that bodies are kept": "0"}).press("Save")
+    assert page.status == 400 and "1 to 3650." in page.text
+    assert desk.services.preferences.all()["body_days"] == 7
+
+
 def test_no_secret_is_among_what_is_shown(open_desk: Callable[..., Desk]) -> None:
     desk = open_desk(trusted_hosts=("localhost",))
     page = desk.admin().open("/dashboard/settings")
