@@ -12,6 +12,7 @@ from omniroute.connections.operations import ConnectionView
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import page
 from omniroute.dashboard.snippets import KEY_PLACE, Place, snippets
+from omniroute.dashboard.usage import A_DAY, spend
 from omniroute.edge.hosts import local_name
 from omniroute.formats import FORMATS
 from omniroute.routing.configuration import Configuration
@@ -52,6 +53,9 @@ def home(services: Services) -> ResponseReturnValue:
     model = chosen if chosen in models else (models[0] if models else "")
     keys = services.keys.list()
     place = Place(root_url(services.settings), model, None if keyless_here(services.settings) else KEY_PLACE)
+    now = services.clock.now()
+    midnight = now // A_DAY * A_DAY
+    answered = bool(connected and services.logs.page(limit=1).rows)
     return page(
         "home.html",
         here="home",
@@ -63,8 +67,10 @@ def home(services: Services) -> ResponseReturnValue:
         snippets=snippets(place, speaks(configuration, model)),
         keyless=place.key is None,
         keys=keys,
-        now=services.clock.now(),
-        answered=bool(connected and services.logs.page(limit=1).rows),
+        now=now,
+        answered=answered,
+        today=services.usage.summary(midnight, midnight + A_DAY).totals if answered else None,
+        spend=spend,
     )
 
 

@@ -79,7 +79,7 @@ def log(services: Services, log_id: str) -> ResponseReturnValue:
 
 def bodies(services: Services, log_id: str) -> ResponseReturnValue:
     """The page; for htmx only the two texts."""
-    values = {"bodies": shown(services.bodies.get(log_id)), "log_id": log_id}
+    values: dict[str, Any] = {"bodies": shown(services.bodies.get(log_id)), "log_id": log_id}
     if wants_part():
         return part("parts/bodies.html", **values)
     return page("bodies.html", here="logs", title="Bodies", **values)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from omniroute.clock import moment
+from omniroute.edge.bodies import LOG_KINDS
 from omniroute.errors import RequestError
 from omniroute.routing.failures import RULES
 from omniroute.usage.journal import INTERRUPTED
@@ -38,6 +40,13 @@ class Asked:
     wrong: tuple[str, ...] = ()
 
 
+def exported(filters: LogFilters) -> dict[str, Any]:
+    """The same filters as the query of `/api/usage/export.csv` and `.jsonl`."""
+    given = {field.json: getattr(filters, field.name) for field in LOG_KINDS}
+    found = {name: moment(value) if isinstance(value, float) else value for name, value in given.items()}
+    return {name: value for name, value in found.items() if value}
+
+
 def read(args: Mapping[str, str], now: float) -> Asked:
     given = {name: text for name in ("range", "since", "until", *TEXTS) if (text := args.get(name, "").strip())}
     wrong: dict[str, str] = {}
@@ -66,8 +75,8 @@ def _times(given: dict[str, str], now: float, wrong: dict[str, str]) -> dict[str
     for name, more in (("since", 0), ("until", A_MINUTE)):
         if name in given:
             try:
-                moment = datetime.fromisoformat(given[name])
-                found[name] = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() + more
+                at = datetime.fromisoformat(given[name])
+                found[name] = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() + more
             except (ValueError, OverflowError):
                 wrong[name] = f"{given[name]} is no moment; write it as 2026-11-27T08:00."
     return found

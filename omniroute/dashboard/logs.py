@@ -7,7 +7,7 @@ from typing import Any
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
-from omniroute.dashboard.log_filters import CLASSES, CUSTOM, RANGES, Asked, read
+from omniroute.dashboard.log_filters import CLASSES, CUSTOM, RANGES, Asked, exported, read
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import page
 from omniroute.errors import Invalid
@@ -35,6 +35,7 @@ def logs(services: Services) -> ResponseReturnValue:
         address=lambda log_id: url_for("dashboard.log", log_id=log_id),
         asked=asked.query,
         wrong=asked.wrong,
+        exported=exported(asked.filters),
         first_page=before is None,
         folded=not any(name in asked.query for name in MORE),
         now=now,

@@ -33,7 +33,7 @@ LINES = 8  # groups with a colour of their own; the others are drawn as one
 AT_ONCE = 100  # rows of the table
 
 
-def _spend(figures: Figures) -> int | None:
+def spend(figures: Figures) -> int | None:
     """Micro-dollars; None where something was answered and none of it has a known price."""
     return None if figures.unpriced and not figures.cost else figures.cost
 
@@ -51,7 +51,7 @@ ORDERS: dict[str, Callable[[Group], Any]] = {
 }
 # What the charts show: name -> its value in a bucket.
 MEASURES: dict[str, Callable[[Figures], int | None]] = {
-    "cost": _spend,
+    "cost": spend,
     "tokens": lambda figures: figures.tokens,
     "requests": lambda figures: figures.requests,
     "failed": lambda figures: figures.failed,
@@ -102,7 +102,7 @@ def usage(services: Services) -> ResponseReturnValue:
         more=0 if whole else max(0, len(rows) - AT_ONCE),
         lines={group.id: number for number, group in enumerate(summary.groups[:LINES], 1)},
         legend=[line["name"] for line in lines(summary)],
-        spend=_spend,
+        spend=spend,
         ranges=RANGES,
         groups=GROUPS,
         chips=chips(services, asked),
