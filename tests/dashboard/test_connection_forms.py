@@ -58,6 +58,7 @@ def test_what_is_given_reaches_the_operation_under_its_own_names(sent: Flask) ->
         "api_key": "sk-1",
         "priority": 3,
         "max_concurrent": None,
+        "quota": None,
         "fields": {"region": "eu", "secret": "s"},
     }
 

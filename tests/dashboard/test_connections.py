@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
+from omniroute.connections.quotas import QuotaView
 from omniroute.routing.verdict import Diagnosis, Verdict
 from tests.dashboard.browsing import Browser
 from tests.dashboard.conftest import BAD_KEY, KEY, Desk
@@ -146,3 +149,52 @@ def test_a_connections_address_is_shown_and_can_be_changed(desk: Desk, admin: Br
     assert page.path == "/dashboard/providers/minimax"
     assert relay.requests()  # the new address was tested at once
     assert desk.services.connections.get(row).base_url == relay.url
+
+
+def test_a_quota_is_set_kept_and_lifted(desk: Desk, admin: Browser) -> None:
+    row = desk.connection("openai", name="company")
+    page = admin.open(f"/dashboard/connections/{row}/edit")
+    values = {
+        "Counted": "USD",
+        "Limit": "1,012.5",
+        "In": "A week",
+        "Time zone": "Europe/Berlin",
+        "A reset (UTC)": "2031-05-17T08:30",
+    }
+    page.fill(values).press("Save")
+    kept = desk.services.connections.get(row).quota
+    assert kept == QuotaView("usd", Decimal("1012.5"), "week", "fixed", "Europe/Berlin", 1_936_773_000.0)
+    page = admin.open(f"/dashboard/connections/{row}/edit")
+    assert page.control("A reset (UTC)").attrs["value"] == "2031-05-17T08:30:00"
+    page.fill({"Name": "other"}).press("Save")
+    assert desk.services.connections.get(row).quota == kept
+    desk.services.connections.update(row, {"quota": {"unit": "tokens", "limit": 5, "window": "5h", "mode": "rolling"}}, desk.by)
+    admin.open(f"/dashboard/connections/{row}/edit").fill({"Limit": "1000000"}).press("Save")
+    changed = desk.services.connections.get(row).quota
+    assert changed == QuotaView("tokens", 1_000_000, "5h", "rolling", "UTC", None)
+    admin.open(f"/dashboard/connections/{row}/edit").fill({"Counted": "Nothing: it has no quota"}).press("Save")
+    assert desk.services.connections.get(row).quota is None
+
+
+@pytest.mark.parametrize(
+    ("values", "label", "said"),
+    [
+        ({"Counted": "Requests"}, "Limit", "must be a whole number"),
+        ({"Counted": "USD", "Limit": "much"}, "Limit", "must be an amount in dollars"),
+        ({"Counted": "USD", "Limit": "5", "Time zone": "Mars/Base"}, "Time zone", "must be a time zone"),
+        (
+            {"Counted": "USD", "Limit": "5", "Window": "Rolling", "A reset (UTC)": "2031-05-17T08:30"},
+            "A reset (UTC)",
+            "goes with a fixed window only",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_quota_stands_beside_its_field(
+    desk: Desk, admin: Browser, values: dict[str, str], label: str, said: str
+) -> None:
+    row = desk.connection("openai", name="company")
+    page = admin.open(f"/dashboard/connections/{row}/edit").fill(values).press("Save")
+    assert page.status == 400
+    field = page.control(label)
+    assert said in next(each.text for each in page.root.walk() if each.attrs.get("id") == f"{field.attrs['id']}-wrong")
+    assert desk.services.connections.get(row).quota is None

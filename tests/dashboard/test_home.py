@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from omniroute.state.shared import Part
 from tests.dashboard.browsing import Browser
 from tests.dashboard.conftest import Desk
 from tests.upstream.relay import Relay
@@ -81,3 +82,42 @@ def test_connected_providers_stand_there_with_their_state(desk: Desk, admin: Bro
     page = admin.open("/")
     assert "Team" in page.text
     assert "Error" in page.text
+
+
+def test_alerts_stand_on_top_and_their_number_on_every_page(desk: Desk, admin: Browser) -> None:
+    assert "Alerts" not in admin.open("/").text
+    row = desk.connection("openai", name="company")
+    desk.services.connections.mark(row, "banned", "The account is closed.", desk.by)
+    key, _ = desk.services.keys.create({"name": "CI"}, desk.by)
+    desk.services.budgets.put({"api_key_id": key.id, "period": "day", "limit_usd": 10}, desk.by)
+    page = admin.open("/dashboard/keys")
+    assert page.links()["1 alert"] == "/#alerts"
+    desk.services.shared.spend([Part(f"key:{key.id}:USD per day", 2 * 10**9, 9_000_000, 3e9)])
+    desk.services.keys.update(key.id, {"name": "CI 2"}, desk.by)  # so that it is looked at anew, not in three seconds
+    page = admin.open("/dashboard/keys").follow("2 alerts")
+    (box,) = [each for each in page.root.all("section") if each.attrs.get("id") == "alerts"]
+    worst, low = [each.text for each in box.all("strong")]
+    assert worst == "The connection company of OpenAI is banned."
+    assert low == "The key CI 2 has used 90 % of its budget of $10.00 a day."
+    assert "The account is closed. Put it right there" in box.text
+    assert "Renewed in" in box.text
+    assert page.links()[f"Look at it: {worst}"] == "/dashboard/providers/openai"
+
+
+def test_only_some_of_many_alerts_are_listed(desk: Desk, admin: Browser) -> None:
+    for number in range(12):
+        row = desk.connection("openai", f"sk-good-{number}-0123456789", name=f"c{number}")
+        desk.services.connections.mark(row, "error", "Refused.", desk.by)
+    page = admin.open("/")
+    assert "12 alerts" in page.links()
+    assert page.text.count("doesn't work.") == 10
+    assert "2 more." in page.text
+
+
+def test_what_stands_on_top_of_every_page_is_not_told_twice(open_desk: Callable[..., Desk]) -> None:
+    away = open_desk(redis_url="redis://127.0.0.1:1/0")
+    away.services.board.reachable()
+    page = away.admin().open("/")
+    assert "Redis can't be reached" in page.text
+    assert "1 alert" in page.links()
+    assert "Alerts" not in [each.text for each in page.root.all("h2")]

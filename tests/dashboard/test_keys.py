@@ -117,3 +117,30 @@ def test_off_on_and_deleted(desk: Desk, admin: Browser) -> None:
     page = page.follow("Delete CI").press("Delete key")
     assert desk.services.keys.list() == ()
     assert "No key yet" in page.text
+
+
+def test_numbers_are_limits_and_nothing_is_none(desk: Desk, admin: Browser) -> None:
+    page = admin.open("/dashboard/keys/add")
+    page = page.fill({"Name": "CI", "Requests per minute": "60", "Tokens per minute": "100000", "At most at once": "4"})
+    page.press("Create key")
+    (row,) = desk.services.keys.list()
+    assert (row.requests_per_minute, row.tokens_per_minute, row.max_concurrent) == (60, 100_000, 4)
+    page = admin.open("/dashboard/keys")
+    assert "60 requests/min · 100k tokens/min · 4 at once" in page.text
+    page.follow("Edit CI").fill({"Requests per minute": "", "At most at once": "5"}).press("Save")
+    (row,) = desk.services.keys.list()
+    assert (row.requests_per_minute, row.tokens_per_minute, row.max_concurrent) == (None, 100_000, 5)
+    page = admin.open("/dashboard/keys").follow("Edit CI").fill({"At most at once": "0"}).press("Save")
+    assert page.status == 400
+    assert page.control("At most at once").attrs["aria-invalid"] == "true"
+
+
+def test_no_log_and_bodies_do_not_go_together(desk: Desk, admin: Browser) -> None:
+    bodies = "Keep what is asked and answered Encrypted, beside the row in the log. Not for a key without log rows."
+    nothing = "Keep no log rows for this key Requests with it are served, but leave no row in the log."
+    page = admin.open("/dashboard/keys/add").fill({"Name": "CI", bodies: "on", nothing: "on"}).press("Create key")
+    assert page.status == 400
+    assert "can't be on for a key that keeps no log rows" in page.text
+    page.fill({nothing: "off"}).press("Create key")
+    (row,) = desk.services.keys.list()
+    assert (row.log_bodies, row.no_log) == (True, False)

@@ -7,12 +7,22 @@ from collections.abc import Iterator
 
 import pytest
 
+from omniroute.limits.upstream import Learned
+from omniroute.state.shared import Part
 from tests.dashboard.browsing import ORIGIN, Browser, Page
 from tests.dashboard.conftest import Desk
 from tests.upstream.relay import Relay
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'`${7*7}{{7*7}}"
-EMPTY = ["/", "/login", "/dashboard/providers", "/dashboard/providers/add", "/dashboard/keys", "/dashboard/logs"]
+EMPTY = [
+    "/",
+    "/login",
+    "/dashboard/providers",
+    "/dashboard/providers/add",
+    "/dashboard/keys",
+    "/dashboard/limits",
+    "/dashboard/logs",
+]
 
 
 @pytest.fixture
@@ -22,7 +32,11 @@ def full(desk: Desk, relay: Relay) -> Iterator[tuple[Desk, list[str]]]:
     row = desk.connection(node, name=HOSTILE)
     desk.services.models.add(node, ["<script>alert(1)</script>"], "custom", desk.by)
     desk.services.prices.put(node, "<script>alert(1)</script>", {"input": 1}, desk.by)
-    key, _ = desk.services.keys.create({"name": HOSTILE, "allowed_models": [HOSTILE]}, desk.by)
+    key, _ = desk.services.keys.create({"name": HOSTILE, "allowed_models": [HOSTILE], "max_concurrent": 1}, desk.by)
+    budget = desk.services.budgets.put({"api_key_id": key.id, "period": "day", "limit_tokens": 1}, desk.by)
+    desk.services.shared.spend([Part(f"key:{key.id}:tokens per day", 2 * 10**9, 1, 3e9)])  # an alert with its name
+    now = desk.services.clock.now()
+    desk.services.board.told(row, [Learned(HOSTILE, 5, 5, 1.0, None, now, 60)])
     attempt = {
         "target": HOSTILE,
         "connection": HOSTILE,
@@ -52,6 +66,8 @@ def full(desk: Desk, relay: Relay) -> Iterator[tuple[Desk, list[str]]]:
             f"/dashboard/keys/{key.id}/edit",
             f"/dashboard/keys/{key.id}/rotate",
             f"/dashboard/keys/{key.id}/delete",
+            f"/dashboard/limits?budget={budget.id}&q=%3Cimg",
+            f"/dashboard/limits/budgets/{budget.id}/delete",
             "/dashboard/logs/row-1",
             "/dashboard/settings",
             "/dashboard/nothing",
@@ -107,7 +123,12 @@ def named(page: Page, control: object) -> bool:
 def test_no_page_changes_anything_without_its_token(full: tuple[Desk, list[str]]) -> None:
     desk, _ = full
     client = desk.admin().client
-    before = (desk.services.nodes.list(), desk.services.connections.list(), desk.services.keys.list())
+    before = (
+        desk.services.nodes.list(),
+        desk.services.connections.list(),
+        desk.services.keys.list(),
+        desk.services.budgets.list(),
+    )
     posts = [
         rule
         for rule in desk.app.url_map.iter_rules()
@@ -119,6 +140,7 @@ def test_no_page_changes_anything_without_its_token(full: tuple[Desk, list[str]]
         "node_id": before[0][0].id,
         "connection_id": before[1][0].id,
         "key_id": before[2][0].id,
+        "budget_id": before[3][0].id,
     }
     for rule in posts:
         path = re.sub(
@@ -126,4 +148,9 @@ def test_no_page_changes_anything_without_its_token(full: tuple[Desk, list[str]]
         )
         answer = client.post(path, data={"name": "changed", "is_active": "false"}, headers=ORIGIN)
         assert answer.status_code in (400, 403) or rule.rule == "/setup", rule.rule
-    assert (desk.services.nodes.list(), desk.services.connections.list(), desk.services.keys.list()) == before
+    assert (
+        desk.services.nodes.list(),
+        desk.services.connections.list(),
+        desk.services.keys.list(),
+        desk.services.budgets.list(),
+    ) == before
