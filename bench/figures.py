@@ -150,6 +150,47 @@ PACED = Measurement(
     ),
 )
 
+# What a search for something rare looks for: some 30 requests of a month, with one key and one model.
+RARE_KEY, RARE_MODEL = "key-rare", "once-in-a-while"
+PAGE_MS = 300
+# Pages over a month of log rows: name -> path.
+PAGES = {
+    "log": "/api/usage/logs",
+    "log of a key": "/api/usage/logs?keyId=key-3",
+    "log of a rare key": f"/api/usage/logs?keyId={RARE_KEY}",
+    "log of a model": "/api/usage/logs?model=GPT",
+    "log of a rare model": f"/api/usage/logs?model={RARE_MODEL}",
+    "log of no model": "/api/usage/logs?model=nothing-of-that-name",
+    "log of a provider and a combo": "/api/usage/logs?provider=gemini&combo=night",
+    "log of a class": "/api/usage/logs?class=client_gone",
+    "log of a status and a key": "/api/usage/logs?status=504&keyId=key-7",
+    "log of failures": "/api/usage/logs?outcome=failed&limit=500",
+    "log by the beginning of an id": "/api/usage/logs?requestId=ab",
+    "log page": "/dashboard/logs",
+    "log page of a rare key": f"/dashboard/logs?key_id={RARE_KEY}",
+    "usage of a day": "/api/usage/summary?group=model",
+    "usage of three days by key": "/api/usage/summary?group=key&since={three_days_ago}",
+    "usage of 30 days by provider": "/api/usage/summary?group=provider&since={month_ago}",
+    "usage of 30 days by key": "/api/usage/summary?group=key&since={month_ago}",
+    "usage of 30 days of one model": "/api/usage/summary?group=combo&model=gpt-5.1&since={month_ago}",
+    "usage page of 30 days": "/dashboard/usage?range=30d&group=key",
+}
+LOG = Measurement(
+    name="log",
+    subjects=("gateway",),
+    model="chat/bench-model",
+    path=CHAT,
+    options=(),
+    count=1_000_000,  # rows
+    short_count=50_000,
+    checks=(
+        *(Check(f"log of 1,000,000 rows: {name}", of_gateway(f"{name} ms"), PAGE_MS, "at most", "ms") for name in PAGES),
+        Check("log: rows deleted while requests go on", of_gateway("deleted"), 1, "at least", together=min),
+        Check("log: requests meanwhile, p99", of_gateway("p99_ms"), 100, "at most", "ms"),
+    ),
+    at_once=8,
+)
+
 MEASUREMENTS = {
     each.name: each
     for each in (
@@ -162,6 +203,7 @@ MEASUREMENTS = {
         *(large(CLIENTS[0], upstream.name) for upstream in CLIENTS),
         large(CLIENTS[1], "chat"),
         PACED,
+        LOG,
     )
 }
 

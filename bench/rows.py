@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from bench.figures import RARE_KEY, RARE_MODEL
 from omniroute.models.db import Database
 from omniroute.models.logs import LogRow
 from omniroute.usage.logs import storable
@@ -28,8 +29,7 @@ KEYS = 25
 ROUTES_OF_A_KEY = 3
 OUTCOMES = ((200, "ok", 950), (429, "rate_limited", 25), (502, "server_error", 15), (504, "timeout", 8), (499, "client_gone", 2))
 
-# What a search for something rare looks for: one key with a model of its own, some 30 requests in the month.
-RARE_KEY, RARE_MODEL, RARE_SHARE = "key-rare", "once-in-a-while", 30 / 1_000_000
+RARE_SHARE = 30 / 1_000_000  # of the requests
 # One that somebody left running against a name that is not there: nothing of it is counted by its name.
 LOST_MODEL, LOST_SHARE = "no-such-model", 0.01
 

@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import gateway, report
+from bench import gateway, log, report
 from bench.figures import MEASUREMENTS, PACED_EVENTS, PACED_SECONDS, Measurement, Outcome, Round, Shot, judge
 from bench.processes import PYTHON, ROOT, NotStarted, Server, free_port, get_json, resident_mb
 
@@ -153,6 +153,11 @@ def start_gateway(stack: ExitStack, here: Stand, folder: Path) -> None:
 
 
 def measure(here: Stand, what: Measurement, runs: int, short: bool) -> list[Round]:
+    if what.name == "log":
+        if here.gateway is None:
+            return [{}]
+        with tempfile.TemporaryDirectory(prefix="bench-log-") as folder:
+            return log.measure(Path(folder), what, here.upstreams["fast"], runs, short)
     subjects = [each for each in what.subjects if each not in ("gateway", "plain") or here.gateway]
     count = what.short_count if short else what.count
     if what.upstream == "fast":
