@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from omniroute.clock import Clock
+from omniroute.errors import DatabaseAway, VaultError
 from omniroute.limits.upstream import Learned
 from omniroute.routing.configuration import Configuration
 from omniroute.state.configuration import ConfigurationStore
@@ -51,7 +52,11 @@ class Alerts:
 
     def current(self) -> tuple[Alert, ...]:
         """The worse first; a change of the configuration is in them at once, everything else after three seconds."""
-        configuration, now = self._store.current(), self._clock.now()
+        now = self._clock.now()
+        try:
+            configuration = self._store.current()
+        except (DatabaseAway, VaultError):  # there never was one
+            return tuple(_stores(now, None))
         known = self._known
         if known is None or known[1] != configuration.version or not 0 <= now - known[0] < FRESH:
             found = sorted(self._found(configuration), key=lambda alert: SEVERITIES.index(alert.severity))

@@ -21,6 +21,7 @@ FIELDS = (
     Field("expires_at", "time", nullable=True),
     Field("share", "number"),
     Field("rows", "list", high=2, members=(Field("at_most", "usd", required=True, nullable=True),)),
+    Field("window", "object", nullable=True, members=(Field("resets_at", "time", required=True), Field("size", "whole", low=1))),
 )
 
 
@@ -177,3 +178,18 @@ def test_camel_leaves_camel_alone() -> None:
     assert camel("base_url") == "baseUrl"
     assert camel("baseUrl") == "baseUrl"
     assert camel("fields.api_version") == "fields.apiVersion"
+
+
+def test_the_members_of_an_object_are_checked_and_told_by_both_names() -> None:
+    told = check(FIELDS, {"name": "a", "window": {"resetsAt": "2027-01-01T00:00:00Z", "size": 2}})
+    assert told["window"] == {"resets_at": 1798761600.0, "size": 2}
+    assert check(FIELDS, {"name": "a", "window": None})["window"] is None
+    with pytest.raises(BadInput) as refused:
+        check(FIELDS, {"name": "a", "window": {"size": 0, "resets_at": 1}})
+    assert set(refused.value.fields) == {"window.size", "window.resets_at", "window.resetsAt"}
+    with pytest.raises(BadInput) as refused:
+        check(FIELDS, {"name": "a", "window": []})
+    assert refused.value.fields == {"window": "must be an object"}
+    made = schema(FIELDS)["properties"]["window"]
+    assert (made["type"], made["required"]) == (["object", "null"], ["resetsAt"])
+    assert made["additionalProperties"] is False

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from omniroute.limits.limit import Budget, ConnectionQuota, Limit, budget_limit, quota_limit
+from omniroute.state.recount import Recount
+from omniroute.state.redis import RedisState
 from omniroute.state.shared import Part
 from omniroute.usage.logs import insert_rows
 from tests.parts import START, Parts
+from tests.redis_server import RedisServer
 
 HOUR, DAY = 3600, 86_400
 MIDNIGHT = START - START % DAY  # in UTC
@@ -118,3 +121,17 @@ def test_what_is_reserved_stays(parts: Parts) -> None:
     assert parts.shared.counted([(limit.counter, 0)])[limit.counter] == (3, 50)
     parts.recount.forget(limit.counter)
     assert parts.shared.counted([(limit.counter, 0)])[limit.counter] == (0, 0)
+
+
+def test_with_redis(parts: Parts, redis_server: RedisServer) -> None:
+    shared, limit = RedisState(redis_server.url), budget_limit("k", DAILY)
+    recount = Recount(parts.database, shared, parts.clock)
+    logged(parts, MIDNIGHT - 1, MIDNIGHT, START)
+    for _ in range(2):
+        recount.at_least(limit)
+        assert shared.counted([(limit.counter, 0)])[limit.counter] == (6, 0)
+    recount.exactly(limit)
+    assert shared.counted([(limit.counter, 0)])[limit.counter] == (6, 0)
+    recount.forget("key:k:")
+    assert shared.counted([(limit.counter, 0)])[limit.counter] == (0, 0)
+    shared.close()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from omniroute.errors import DatabaseAway
 from omniroute.limits.upstream import Learned
+from omniroute.models.db import Database
+from omniroute.state.configuration import ConfigurationStore
 from omniroute.state.health import HealthBoard
 from omniroute.state.redis import RedisState
 from omniroute.state.shared import Part
@@ -118,6 +122,16 @@ def test_stores_that_are_away(parts: Parts) -> None:
     parts.store.stale_since = START
     (alert,) = alerts(parts, board, shared=away).current()
     assert alert.kind == "database_away"
+
+
+def test_a_worker_that_never_saw_its_database_says_so(parts: Parts, tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/nowhere/omniroute.db")
+    store = ConfigurationStore(database, parts.catalog, parts.vault, parts.settings, parts.clock)
+    found = Alerts(Standings(store.current, parts.shared, lambda _: (), parts.clock), store, parts.board, lambda: 0, parts.clock)
+    with pytest.raises(DatabaseAway):
+        store.current()
+    assert [alert.kind for alert in found.current()] == ["database_away"]
+    database.close()
 
 
 @pytest.mark.parametrize(("dropped", "title"), [(1, "1 log row is lost."), (1200, "1,200 log rows are lost.")])
