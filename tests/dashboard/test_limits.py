@@ -143,7 +143,11 @@ def test_quotas_of_connections_own_and_told(desk: Desk, admin: Browser) -> None:
     )
     told = desk.connection("anthropic", name="plan")
     now = desk.services.clock.now()
-    windows = [Learned("5h", None, None, 0.04, now + 4000, now, 18_000), Learned("requests", 50, 40, 0.8, None, now, 60)]
+    windows = [
+        Learned("5h", None, None, 0.04, now + 4000, now, 18_000),
+        Learned("7d", None, None, 0.5, now + 4 * 86_400 + 1800, now, 604_800),
+        Learned("requests", 50, 40, 0.8, None, now, 60),
+    ]
     desk.services.board.told(told, windows)
     spend(desk, f"connection:{own}", 250_000)
     page = admin.open("/dashboard/limits")
@@ -154,6 +158,7 @@ def test_quotas_of_connections_own_and_told(desk: Desk, admin: Browser) -> None:
     assert "5h as its upstream says" in text
     assert "4 % left" in text
     assert "in 1 h 6 min Low" in text
+    assert "in 4 d 0 h Room" in text
     assert "80 % left 40 of 50 it doesn't say Room" in text
     assert page.links()["Change the quota of company"] == f"/dashboard/connections/{own}/edit#quota"
 
