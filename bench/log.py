@@ -20,12 +20,13 @@ from omniroute.models.db import Database
 
 WORKERS = 2
 TIMES = 3  # that each page is asked for; the slowest counts
-REQUESTS, SHORT_REQUESTS = 4000, 1000  # while rows are deleted
+REQUESTS, SHORT_REQUESTS = 4000, 500  # while rows are deleted
+SHORT_FEWER = 10  # days that a short log gets shorter: that takes a while as well
 DELETING = 30.0  # seconds until it must have begun
 
 
 def measure(folder: Path, what: Measurement, upstream: str, runs: int, short: bool) -> list[Round]:
-    """Each run makes the log a day shorter. Raises NotStarted when a page is no page or nothing is deleted."""
+    """Each run makes the log some days shorter. Raises NotStarted when a page is no page or nothing is deleted."""
     made = time.time()
     given = gateway.settings(folder)
     gateway.prepare(folder, given)
@@ -38,25 +39,29 @@ def measure(folder: Path, what: Measurement, upstream: str, runs: int, short: bo
         management.log_in()
         management.add_connection(management.add_node("chat", f"{upstream}/v1", "openai-compatible"), "sk-bench")
         key = management.add_key("bench")
-    return [_round(folder, path, what, key, run, SHORT_REQUESTS if short else REQUESTS) for run in range(1, runs + 1)]
+    requests, fewer = (SHORT_REQUESTS, SHORT_FEWER) if short else (REQUESTS, 1)
+    return [_round(folder, path, what, key, DAYS - run * fewer, requests) for run in range(1, runs + 1)]
 
 
-def _round(folder: Path, path: Path, what: Measurement, key: str, run: int, requests: int) -> Round:
+def _round(folder: Path, path: Path, what: Measurement, key: str, days: int, requests: int) -> Round:
     """A gateway of its own for the pages, and one for the deleting: that begins with its start."""
     with gateway.start(folder, workers=WORKERS) as server:
         management = gateway.Management(server.url)
         management.log_in()
         pages = {name: _slowest(management, address) for name, address in PAGES.items()}
-        management.call("PUT", "/api/settings", {"logDays": DAYS - run})
+        management.call("PUT", "/api/settings", {"logDays": days})
     before = rows(path)
     with gateway.start(folder, workers=WORKERS) as server:
         _wait_for_fewer(path, before)
         began = rows(path)
         seen = _load(server.url + what.path, what, key, requests)
         seen["deleted"] = began - (rows(path) - seen["n"])
-        _wait_for_rest(path, DAYS - run)
+        _wait_for_rest(path, days)
     shown = {f"{name} ms": ms for name, ms in pages.items()}
-    print(f"{what.name} {run}: slowest {max(pages, key=lambda name: pages[name])}, {max(pages.values()):.0f} ms", flush=True)
+    print(
+        f"{what.name}, {days} days to stay: slowest {max(pages, key=lambda name: pages[name])}, {max(pages.values()):.0f} ms",
+        flush=True,
+    )
     return {"gateway": {**seen, **shown, "pages_p50_ms": round(statistics.median(pages.values()), 1)}}
 
 

@@ -168,6 +168,27 @@ def test_what_is_wrong_is_told_by_name(reports: UsageReports, asked: tuple[Any, 
     assert set(caught.value.fields) == {field}
 
 
+@pytest.mark.parametrize("group", [None, *GROUPS])
+def test_only_sums_are_read_and_those_by_few_statements(parts: Parts, reports: UsageReports, group: str | None) -> None:
+    key = parts.keys.create({"name": "Laptop"}, ADMIN)[0]
+    made = parts.connections.create({"provider": "openai", "api_key": "sk-test-0123456789"}, ADMIN)
+    write(parts, {"provider_id": "openai", "key_id": key.id, "connection_id": made.id})
+    parts.store.refresh()
+    asked: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *others: Any) -> None:
+        asked.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        told = reports.summary(MIDNIGHT - 10.5 * DAY, MIDNIGHT + HOUR, group)
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    assert told.totals.requests == 1
+    assert asked and not [statement for statement in asked if "log_rows" in statement]
+    assert len([statement for statement in asked if statement.startswith("SELECT")]) <= 4
+
+
 def test_times_are_read_off_their_classes(parts: Parts, reports: UsageReports) -> None:
     write(parts, *({"first_ms": ms, "total_ms": None} for ms in (60, 60, 60, 60)))
     told = reports.summary(MIDNIGHT, MIDNIGHT + HOUR).totals
