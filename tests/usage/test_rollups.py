@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -173,3 +175,30 @@ def grouped(session: Session, width: int) -> Iterator[tuple[tuple[Any, ...], lis
     sums = [special[name] if name in special else sa.func.coalesce(sa.func.sum(getattr(LogRow, name)), 0) for name in SUMS]
     for found in session.execute(sa.select(*groups, *sums).group_by(*groups)):
         yield tuple(found[: len(groups)]), list(found[len(groups) :])
+
+
+def test_several_that_count_the_same_at_once_wait_for_each_other(database: Database) -> None:
+    """Each writes the same groups, in an order of its own."""
+    writers, batches = 4, 10
+    failed: list[Exception] = []
+
+    def count(writer: int) -> None:
+        chance = random.Random(writer)
+        for batch in range(batches):
+            rows = [row(f"{writer}-{batch}-{n}", MIDNIGHT + n % 3 * HOUR, upstream_model=f"m-{n}") for n in range(40)]
+            chance.shuffle(rows)
+            try:
+                database.write(lambda session, rows=rows: insert_rows(session, rows))
+            except Exception as exc:  # told by the test's own thread
+                failed.append(exc)
+
+    threads = [threading.Thread(target=count, args=(writer,)) for writer in range(writers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    with database.unit_of_work() as session:
+        for table in (HourRow.__table__, DayRow.__table__):
+            sums = session.execute(sa.select(sa.func.sum(table.c.requests), sa.func.min(table.c.requests))).one()
+            assert sums == (writers * batches * 40, writers * batches)
