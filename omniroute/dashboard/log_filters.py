@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from omniroute.clock import moment
@@ -65,7 +65,8 @@ def read(args: Mapping[str, str], now: float) -> Asked:
 def _times(given: dict[str, str], now: float, wrong: dict[str, str]) -> dict[str, float]:
     """`since` and `until` in epoch seconds: from a range that ends now, or from two moments in UTC."""
     if given.get("range") in RANGES:
-        given.pop("since", None), given.pop("until", None)
+        for name in ("since", "until"):
+            given.pop(name, None)
         return {"since": now - RANGES[given["range"]][1]}
     if given.get("range", CUSTOM) != CUSTOM:
         wrong["range"] = f"There is no range {given['range']}."
@@ -75,8 +76,14 @@ def _times(given: dict[str, str], now: float, wrong: dict[str, str]) -> dict[str
     for name, more in (("since", 0), ("until", A_MINUTE)):
         if name in given:
             try:
-                at = datetime.fromisoformat(given[name])
-                found[name] = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() + more
+                found[name] = _moment(given[name]) + more
             except (ValueError, OverflowError):
                 wrong[name] = f"{given[name]} is no moment; write it as 2026-11-27T08:00."
     return found
+
+
+def _moment(text: str) -> float:
+    """Epoch seconds. Raises ValueError, OverflowError; also for a moment whose day has no next one to be written with."""
+    at = datetime.fromisoformat(text)
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return (at + timedelta(days=1)).timestamp() - timedelta(days=1).total_seconds()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -239,6 +240,12 @@ def percent(share: float | None) -> str:
     return f"{100 * share:.1f}".removesuffix(".0") + " %"
 
 
+def asking(address: str, query: Mapping[str, Any], **more: Any) -> str:
+    """The address with this query. `url_for` can't be given it: it has an argument `endpoint` of its own."""
+    given = {name: value for name, value in {**query, **more}.items() if value}
+    return f"{address}?{urlencode(given)}" if given else address
+
+
 def initials(name: str) -> str:
     """Two letters for the mark beside a provider's name."""
     words = [word for word in name.replace("-", " ").split() if word[:1].isalnum()]
@@ -255,5 +262,6 @@ WORDS: dict[str, Callable[..., str]] = {
     "usd": usd,
     "money": money,
     "percent": percent,
+    "asking": asking,
     "initials": initials,
 }

@@ -130,12 +130,14 @@ def read(args: Mapping[str, str]) -> Asked:
 
 
 def summarize(services: Services, asked: Asked) -> UsageSummary:
-    """Raises Invalid for days that are none, or in the wrong order."""
+    """Raises Invalid for days that are none, lie ahead, or are in the wrong order."""
     now = services.clock.now()
     if asked.range == CUSTOM:
         today = datetime.fromtimestamp(now, UTC).date().isoformat()
-        since = _day(asked.since or asked.until or today, "since")
-        until = _day(asked.until or today, "until") + A_DAY
+        since, last = _day(asked.since or asked.until or today, "since"), _day(asked.until or today, "until")
+        if since > now:
+            raise Invalid(f"{asked.since or asked.until} lies ahead.", {"since": "lies ahead"})
+        until = min(last, _day(today, "until")) + A_DAY
     else:
         since, until = now - RANGES[asked.range][1] * A_DAY, now
     return services.usage.summary(since, until, asked.group, UsageFilters(**asked.filters))

@@ -13,6 +13,7 @@ from cryptography.fernet import Fernet
 from flask import Flask
 
 from app import create_app
+from omniroute.clock import Clock
 from omniroute.security.audit import CLI
 from omniroute.services import Services
 from omniroute.settings import Settings
@@ -77,8 +78,8 @@ def open_desk(sqlite_url: str, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
     )
     with ExitStack() as stack:
 
-        def opened(**settings: Any) -> Desk:
-            app = create_app(replace(usual, **settings))
+        def opened(clock: Clock | None = None, **settings: Any) -> Desk:
+            app = create_app(replace(usual, **settings), clock)
             services: Services = app.extensions["omniroute"]
             stack.callback(services.database.close)
             return Desk(app, services)

@@ -1,13 +1,22 @@
-"""The log: filters and paging by plain links, and each request with its attempts."""
+"""The log: filters and paging by plain links, the same requests as a file, and each request with its attempts."""
 
 from __future__ import annotations
 
+import csv
+from typing import Any
+
+import orjson
 import pytest
 
+from omniroute.usage.log_queue import ROOM
+from omniroute.usage.logs import insert_rows
+from omniroute.usage.search import SCAN
 from tests.dashboard.browsing import Browser, Page
 from tests.dashboard.conftest import Desk
 
-GOOD = {
+START = 1_700_000_040.0  # 2023-11-14T22:14:00Z
+
+GOOD: dict[str, Any] = {
     "status": 200,
     "kind": "ok",
     "requested_model": "team/good",
@@ -15,7 +24,7 @@ GOOD = {
     "input_tokens": 1234,
     "total_ms": 900.0,
 }
-BAD = {
+BAD: dict[str, Any] = {
     "status": 502,
     "kind": "relay_client_rejected",
     "requested_model": "team/bad",
@@ -72,6 +81,115 @@ def test_filters(desk: Desk, admin: Browser, values: dict[str, str], left: list[
         assert value in (control.attrs.get("value"), *shown)
 
 
+@pytest.mark.parametrize(
+    ("values", "left"),
+    [
+        ({"Combo": "both"}, ["c"]),
+        ({"Class": "relay_client_rejected"}, ["b"]),
+        ({"HTTP status": "502"}, ["b"]),
+        ({"Endpoint": "/v1/messages"}, ["c"]),
+        ({"Request id": "c"}, ["c"]),
+        ({"Time": "From … until", "From (UTC)": "2023-11-14T22:14", "Until (UTC)": "2023-11-14T22:14"}, ["a", "b"]),
+        ({"Time": "From … until", "Until (UTC)": "2023-11-14T22:13"}, []),
+        ({"Time": "Last hour"}, ["now"]),
+        ({"Time": "7 days"}, ["now"]),
+    ],
+)
+def test_more_filters(desk: Desk, admin: Browser, values: dict[str, str], left: list[str]) -> None:
+    desk.services.combos.create({"name": "both", "steps": ["openai/a"]}, desk.by)
+    now = desk.services.clock.now()
+    for number, (id, more) in enumerate({"a": GOOD, "b": BAD, "c": GOOD | {"combo": "both", "endpoint": "/v1/messages"}}.items()):
+        desk.log_row(id, at=START + 40 * number, **more)
+    desk.log_row("now", at=now - 5, **GOOD)
+    page = admin.open("/dashboard/logs").fill(values).press("Filter")
+    assert sorted(ids(page)) == left
+    folded = [each for each in page.root.all("details") if "More filters" in each.text]
+    assert ("open" in folded[0].attrs) == (not values.keys() & {"Time"})
+
+
+def ids(page: Page) -> list[str]:
+    return [each.attrs["data-log"] for each in page.root.all("tr") if "data-log" in each.attrs]
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("status=teapot", "A status is a number such as 429."),
+        ("since=soon", "soon is no moment; write it as 2026-11-27T08:00."),
+        ("until=9999-12-31T23:59", "is no moment"),
+        ("outcome=maybe", "The outcome is ok or failed."),
+        ("range=always", "There is no range always."),
+    ],
+)
+def test_a_filter_that_makes_no_sense_is_named_and_the_others_hold(desk: Desk, admin: Browser, query: str, told: str) -> None:
+    desk.log_row("a", **GOOD)
+    desk.log_row("b", **BAD)
+    page = admin.open(f"/dashboard/logs?{query}&model=good")
+    assert told in page.text and titles(page) == ["team/good"]
+    assert query.partition("=")[0] + "=" not in page.links()["Refresh"]
+
+
+def test_what_is_gone_since_stays_in_the_form(desk: Desk, admin: Browser) -> None:
+    page = admin.open("/dashboard/logs?combo=old&key_id=k-9&provider=p-9&connection_id=c-9")
+    chosen = {
+        name: [each.text for each in page.control(name).all("option") if "selected" in each.attrs]
+        for name in ("Combo", "Key", "Provider", "Connection")
+    }
+    assert chosen == {"Combo": ["old"], "Key": ["k-9"], "Provider": ["p-9"], "Connection": ["c-9"]}
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        ({"cost": 12_345}, "$0.012"),
+        ({"cost": 0}, "$0"),
+        ({"cost": None}, "unknown"),
+        ({"cost": None, "status": 502, "kind": "server_error"}, "–"),
+    ],
+)
+def test_the_cost_of_a_row(desk: Desk, admin: Browser, columns: dict[str, Any], shown: str) -> None:
+    desk.log_row("a", **GOOD | columns)
+    (cell,) = [each for each in admin.open("/dashboard/logs").root.all("td") if each.attrs.get("data-label") == "Cost"]
+    assert cell.text == shown
+
+
+def test_the_same_requests_as_a_file(desk: Desk, admin: Browser) -> None:
+    desk.log_row("a", **GOOD | {"key_id": "k-1", "at": START})
+    desk.log_row("b", **BAD | {"key_id": "k-1", "at": START})
+    desk.log_row("c", **GOOD | {"key_id": "k-1", "at": START + 3600})
+    page = admin.open("/dashboard/logs?key_id=k-1&outcome=ok&since=2023-11-14T22:14&until=2023-11-14T22:20")
+    assert ids(page) == ["a"]
+    table = admin.client.get(page.links()["CSV of these requests"])
+    lines = list(csv.DictReader(table.get_data(as_text=True).splitlines()))
+    assert [line["id"] for line in lines] == ["a"] and "attachment" in table.headers["Content-Disposition"]
+    rows = admin.client.get(page.links()["JSONL of these requests"]).get_data().splitlines()
+    assert [orjson.loads(row)["id"] for row in rows] == ["a"]
+
+
+def test_a_search_that_has_looked_at_enough_is_gone_on_with(desk: Desk, admin: Browser) -> None:
+    plain = [{"id": f"row-{number:05}", "at": START + number / 100, "kind": "ok"} for number in range(SCAN + 10)]
+    rare = {"id": "rare", "at": START - 1, "kind": "overloaded"}
+    desk.services.database.write(
+        lambda session: insert_rows(
+            session,
+            [
+                {"at": START // 3600 * 3600, **row}
+                for row in (*plain, rare, {"id": "also", "at": START - 0.5, "kind": "overloaded"})
+            ],
+        )
+    )
+    page = admin.open("/dashboard/logs?kind=overloaded")
+    assert ids(page) == [] and "Go on with the older ones." in page.text
+    assert ids(page.follow("Older")) == ["also", "rare"]
+
+
+def test_what_the_queue_had_no_room_for_is_told(desk: Desk, admin: Browser) -> None:
+    assert "missing from this log" not in admin.open("/dashboard/logs").text
+    for number in range(ROOM + 2):
+        desk.services.ledger.refused({"id": f"r-{number}"})
+    assert "2 requests are missing from this log." in admin.open("/dashboard/logs").text
+
+
 def test_a_row_shows_its_figures(desk: Desk, admin: Browser) -> None:
     desk.log_row("a", **GOOD)
     page = admin.open("/dashboard/logs")
@@ -112,9 +230,8 @@ def test_a_row_that_is_gone_is_not_found(admin: Browser) -> None:
 
 
 def test_a_request_that_went_nowhere_shows_no_counts_of_tokens(desk: Desk, admin: Browser) -> None:
-    desk.log_row(
-        **{"status": 401, "kind": "unauthorized", "path": "/v1/messages", "decision": "strategy=priority; reason=; attempts=0"}
-    )
+    decision = "strategy=priority; reason=; attempts=0"
+    desk.log_row(status=401, kind="unauthorized", path="/v1/messages", decision=decision)
     assert "not accepted" in admin.open("/dashboard/logs").text
     page = admin.open("/dashboard/logs/row-1")
     assert "not accepted" in page.text and "nothing was sent upstream" in page.text

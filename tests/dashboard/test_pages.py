@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import pytest
 
@@ -22,7 +23,10 @@ EMPTY = [
     "/dashboard/keys",
     "/dashboard/limits",
     "/dashboard/logs",
+    "/dashboard/usage",
+    "/dashboard/usage?range=custom",
 ]
+FILTERS = ("model", "key_id", "combo", "provider", "connection_id", "status", "outcome", "kind", "range", "since", "request_id")
 
 
 @pytest.fixture
@@ -46,8 +50,23 @@ def full(desk: Desk, relay: Relay) -> Iterator[tuple[Desk, list[str]]]:
         "detail": HOSTILE,
         "ms": 1,
     }
-    told = dict.fromkeys(("requested_model", "message", "remedy", "key_name", "connection_name", "client", "decision"), HOSTILE)
-    desk.log_row("row-1", status=500, kind="server_error", attempts=[attempt], dropped=[HOSTILE], **told)
+    named = (
+        "requested_model",
+        "message",
+        "remedy",
+        "key_name",
+        "connection_name",
+        "client",
+        "decision",
+        "combo",
+        "upstream_model",
+    )
+    told = dict.fromkeys(named, HOSTILE) | {"provider_id": "gone", "provider_prefix": HOSTILE, "key_id": HOSTILE}
+    desk.log_row("row-1", status=500, kind=HOSTILE[:64], attempts=[attempt], dropped=[HOSTILE], **told)
+    desk.log_row("row-2", **told | {"at": desk.services.clock.now(), "status": 200, "kind": "ok"})
+    body = HOSTILE.encode()
+    bodies = ("row-1", 1_800_000_000.0, body, len(body), body, 2 * len(body))
+    desk.services.database.write(lambda session: desk.services.bodies.insert(session, [bodies]))
     yield (
         desk,
         [
@@ -69,6 +88,10 @@ def full(desk: Desk, relay: Relay) -> Iterator[tuple[Desk, list[str]]]:
             f"/dashboard/limits?budget={budget.id}&q=%3Cimg",
             f"/dashboard/limits/budgets/{budget.id}/delete",
             "/dashboard/logs/row-1",
+            "/dashboard/logs/row-1/bodies",
+            "/dashboard/usage?range=90d",
+            *(f"/dashboard/usage?group={group}" for group in ("model", "key", "combo", "connection", "class")),
+            *(f"/dashboard/{name}?{urlencode(dict.fromkeys(FILTERS, HOSTILE))}" for name in ("usage", "logs")),
             "/dashboard/settings",
             "/dashboard/nothing",
         ],
