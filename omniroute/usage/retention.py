@@ -39,7 +39,7 @@ class Retention:
         due: tuple[tuple[Delete, float], ...] = (
             (self._bodies.delete_older, now - min(days["body_days"], days["log_days"]) * DAY),
             (delete_rows, now - days["log_days"] * DAY),
-            (delete_hours, midnight - (max(days["rollup_days"], days["log_days"]) + 1) * DAY),
+            (delete_hours, midnight - max(days["rollup_days"], days["log_days"]) * DAY),
         )
         done = [self._delete(delete, before, began + LONGEST) for delete, before in due]  # each gets a turn
         return all(done)

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from omniroute.errors import Invalid, Missing
 from omniroute.models.logs import LogRow
 from omniroute.usage.logs import LogFilters, LogReports, LogView, insert_rows
-from omniroute.usage.search import FEW_IDS
+from omniroute.usage.rollups import digest, dimensions
+from omniroute.usage.search import FEW_GROUPS, FEW_IDS
 from tests.parts import ADMIN, START, Parts
 
 FULL: dict[str, Any] = {
@@ -282,6 +283,31 @@ def test_a_search_in_vain_ends_early_and_can_go_on(parts: Parts) -> None:
     while pages[-1].next:
         pages.append(logs.page(LogFilters(kind="timeout"), pages[-1].next))
     assert [[row.id for row in page.rows] for page in pages] == [[], [], ["r-0"]]
+
+
+def test_a_search_over_many_hours_ends_early_as_well(parts: Parts) -> None:
+    """What nobody served is not counted by its name, so each of these hours may hold what is looked for."""
+    write(parts, *(FULL | NOWHERE | {"id": f"r-{n}", "at": START + n * 7200, "requested_model": "glm"} for n in range(10)))
+    logs = LogReports(parts.database, parts.store.current, scan=4)
+    first = logs.page(LogFilters(model="opus"))
+    second = logs.page(LogFilters(model="opus"), first.next)
+    third = logs.page(LogFilters(model="opus"), second.next)
+    assert [bool(page.next) for page in (first, second, third)] == [True, True, False]
+
+
+def test_a_model_that_nobody_serves_is_found(parts: Parts) -> None:
+    write(parts, FULL | NOWHERE | {"id": "a", "requested_model": "misspelt"}, FULL | {"id": "b", "at": START + 2 * DAY})
+    assert ids(parts, model="misspe") == ["a"]
+    assert ids(parts, model="opus") == ["b"]
+
+
+def test_a_day_of_many_groups(parts: Parts) -> None:
+    many = FEW_GROUPS + 5
+    rows = [FULL | {"id": f"r-{n:02}", "upstream_model": f"m-{n}"} for n in range(many)]
+    last = max(rows, key=lambda row: digest(dimensions(row)))
+    last["at"] = START + 3600  # alone in its hour
+    write(parts, *rows, FULL | {"id": "other", "kind": "timeout"})
+    assert sorted(ids(parts, limit=200, outcome="ok")) == [f"r-{n:02}" for n in range(many)]
 
 
 def test_a_provider_is_found_by_its_prefix_of_today_and_of_then(parts: Parts) -> None:

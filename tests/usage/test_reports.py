@@ -76,6 +76,8 @@ def test_where_hours_are_gone_a_range_is_of_whole_days(parts: Parts, reports: Us
     parts.database.write(lambda session: session.execute(gone) and None)
     told = reports.summary(MIDNIGHT + 20.5 * HOUR, MIDNIGHT + 4.5 * DAY)
     assert requests(told) == [24, 24, 24, 24, 12] and told.begins_at == MIDNIGHT
+    partly = reports.summary(MIDNIGHT + 2 * DAY + 3 * HOUR, MIDNIGHT + 5 * DAY + 4 * HOUR)
+    assert requests(partly) == [24, 24, 24, 0]  # the first day has some of its hours
     short = reports.summary(MIDNIGHT + 20 * HOUR, MIDNIGHT + 22 * HOUR)
     assert (short.bucket_seconds, requests(short), short.ends_at) == (DAY, [24], MIDNIGHT + DAY)
 

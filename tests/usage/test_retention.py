@@ -62,7 +62,15 @@ def test_hours_go_by_whole_days_and_days_stay(parts: Parts, bodies: BodyStore, r
         hours = session.scalars(sa.select(HourRow.__table__.c.at)).all()
         days = session.scalars(sa.select(DayRow.__table__.c.at)).all()
     assert len(hours) == 10 and len(days) == 13
-    assert min(hours) >= START // DAY * DAY - 91 * DAY
+    assert min(hours) >= START // DAY * DAY - 90 * DAY
+
+
+def test_no_day_is_left_with_some_of_its_hours(parts: Parts, bodies: BodyStore, retention: Retention) -> None:
+    write(parts, bodies, *(90 + hour / 24 for hour in range(-24, 24)))
+    retention.run()
+    with parts.database.unit_of_work() as session:
+        hours = session.scalars(sa.select(HourRow.__table__.c.at)).all()
+    assert min(hours) == START // DAY * DAY - 90 * DAY
 
 
 def test_as_long_as_there_are_rows_there_are_the_hours_to_find_them_by(
