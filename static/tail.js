@@ -68,7 +68,10 @@
     if (!rows.length) return tell();
     body.prepend(...rows);
     while (body.children.length > MOST) body.lastElementChild.remove();
-    for (const row of rows) row.classList.add("fresh");
+    for (const row of rows) {
+      row.classList.add("fresh");
+      row.addEventListener("animationend", () => row.classList.remove("fresh"));
+    }
     table.hidden = false;
     const empty = place.querySelector("[data-live-empty]");
     if (empty) empty.remove();
