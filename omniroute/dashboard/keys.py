@@ -75,7 +75,7 @@ class KeyForm(Form):
     requests_per_minute = IntegerField("Requests per minute", [Optional(), NumberRange(1, NUMBERS["requests_per_minute"])])
     tokens_per_minute = IntegerField("Tokens per minute", [Optional(), NumberRange(1, NUMBERS["tokens_per_minute"])])
     max_concurrent = IntegerField("At most at once", [Optional(), NumberRange(1, NUMBERS["max_concurrent"])])
-    no_log = BooleanField("Keep no log rows for this key")
+    no_log = BooleanField("Keep as little as possible in the log")
     log_bodies = BooleanField("Keep what is asked and answered")
 
     def given(self, now: float) -> dict[str, Any]:

@@ -61,20 +61,22 @@ class Ledger:
         """A request that never became an `Ask`: no key, no JSON, too large. `row` holds what is known."""
         self._put(Record({"at": self._clock.now(), "usage_source": "absent", **row}))
 
-    def _put(self, record: Record) -> None:
+    def _put(self, record: Record, parent: str | None = None) -> None:
+        """`parent` is the caller's `traceparent`: for observers alone, it stands in no row."""
         self._queue.put(record)
+        seen = record.row if parent is None else {**record.row, "traceparent": parent}
         for observe in self._observers:
-            observe(record.row)
+            observe(seen)
 
 
 class Entry:
     """What is known of a request so far. `settle` counts once; later calls change nothing."""
 
-    def __init__(self, ask: Ask, put: Callable[[Record], None], clock: Clock) -> None:
+    def __init__(self, ask: Ask, put: Callable[[Record, str | None], None], clock: Clock) -> None:
         self.ask = ask
         self._put = put
         self._clock = clock
-        self.at = clock.now()
+        self.at = clock.now() - (clock.tick() - ask.started)  # when it came in: its body has been read since
         self.ticket: Ticket | None = None
         self.tap: Tap | None = None  # where bodies are kept
         self.outflow = Sent()
@@ -187,10 +189,8 @@ class Entry:
             self._close_attempt(None, kind if kind != "ok" else "interrupted", message, "")
         row, ticket = self._row(status, kind, message, remedy), self.ticket
         bodies = None if self.tap is None else self.tap.bodies(self.ask, self.at)
-        if ticket is None:
-            self._put(Record(row, bodies=bodies))
-        else:
-            self._put(Record(row, ticket.id, ticket.settlement, bodies))
+        settle = (None, None) if ticket is None else (ticket.id, ticket.settlement)
+        self._put(Record(row, *settle, bodies), self.ask.headers.get("traceparent"))
 
     @property
     def cost(self) -> int | None:

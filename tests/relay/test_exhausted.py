@@ -19,7 +19,7 @@ NONE = Plan((), (), "made up")
 
 def entry() -> Entry:
     ask = Ask("id", "/v1/chat/completions", "openai_chat", b"", {}, "best", False, {}, 0.0)
-    return Entry(ask, lambda record: None, Clock())
+    return Entry(ask, lambda record, parent: None, Clock())
 
 
 def left(why: str, kind: str, until: float | None = None) -> LeftOut:
