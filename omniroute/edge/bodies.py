@@ -275,7 +275,13 @@ KEY = (
         help="Input and output.",
     ),
     Field("max_concurrent", "whole", label="Requests at once", low=1, high=100_000, nullable=True),
-    Field("no_log", "flag", label="No log", default=False, help="Its log rows keep tokens and cost, but neither bodies nor the client program's name."),
+    Field(
+        "no_log",
+        "flag",
+        label="No log",
+        default=False,
+        help="Its rows have tokens and cost, but neither bodies nor the client's name.",
+    ),
     Field("log_bodies", "flag", label="Keep bodies", default=False, help="Keeps what is asked and answered, encrypted."),
     Field("is_active", "flag", label="Active", default=True),
 )
