@@ -189,10 +189,7 @@ class Entry:
             self._close_attempt(None, kind if kind != "ok" else "interrupted", message, "")
         row, ticket = self._row(status, kind, message, remedy), self.ticket
         bodies = None if self.tap is None else self.tap.bodies(self.ask, self.at)
-        if ticket is None:
-            record = Record(row, bodies=bodies)
-        else:
-            record = Record(row, ticket.id, ticket.settlement, bodies)
+        record = Record(row, bodies=bodies) if ticket is None else Record(row, ticket.id, ticket.settlement, bodies)
         self._put(record, self.ask.headers.get("traceparent"))
 
     @property
