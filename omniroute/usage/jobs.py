@@ -99,9 +99,6 @@ class Jobs:
 
     def _take(self) -> None:
         now = self._clock.now()
-        if self._hold is not None:  # it lapsed while the store was away or a task took too long
-            self._shared.let_go([self._hold])
-            self._hold = None
         self._hold = self._shared.hold(NAME, 1, now, now + LEASE)
         self._until = now + LEASE
 
