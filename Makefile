@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SDKS := $(patsubst requirements-sdks/%.txt,$(VENV)/sdks/%/installed,$(wildcard requirements-sdks/*.txt))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
 
-.PHONY: install install-dev run migrate test check bench soak clients docs prices lock
+.PHONY: install install-dev run migrate test check bench soak outage clients docs prices lock
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -38,6 +38,10 @@ bench: install-dev ## speed, as ratios to a bare relay; figures into bench/resul
 
 soak: install-dev ## 20 minutes of combos over targets that go down and come up; figures into bench/results/
 	@exec $(BIN)/python -m bench.soak $(SOAK)
+
+outage: install-dev ## the database, and Redis, away for 30 s under load; a short form is in the tests
+	@scripts/test-needs
+	@OUTAGE_SECONDS=30 exec $(BIN)/python -m pytest tests/relay/limits/test_outages.py
 
 clients: install-dev ## Claude Code and Codex, from npm, through a gateway of their own
 	@exec $(BIN)/python -m tests.clients.run $(CLIENTS)

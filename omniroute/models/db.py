@@ -157,8 +157,10 @@ class _Opened:
 
 def _open_sqlite(url: str, write_wait: float) -> _Opened:
     configure_mappers()  # here, so that its lock is never taken on the writer thread
-    reading = sa.create_engine(url, pool_size=5, max_overflow=20, connect_args={"check_same_thread": False, "timeout": READ_WAIT})
-    writing = sa.create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": write_wait})
+    reads, writes = ({"check_same_thread": False, "timeout": wait} for wait in (READ_WAIT, write_wait))
+    # What a failing statement was given has no place in a log.
+    reading = sa.create_engine(url, pool_size=5, max_overflow=20, connect_args=reads, hide_parameters=True)
+    writing = sa.create_engine(url, poolclass=StaticPool, connect_args=writes, hide_parameters=True)
     sa.event.listen(reading, "connect", _on_connect("query_only=ON"))
     sa.event.listen(reading, "begin", _on_begin("BEGIN"))
     sa.event.listen(writing, "connect", _on_connect("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"))

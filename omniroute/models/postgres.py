@@ -34,6 +34,7 @@ def open_postgres(url: str) -> sa.Engine:
         pool_timeout=10,
         pool_recycle=600,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={"prepare_threshold": None, "connect_timeout": 5, "tcp_user_timeout": 15000},
     )
     sa.event.listen(engine, "do_connect", _connect)

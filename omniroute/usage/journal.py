@@ -90,6 +90,10 @@ class Journal:
         else:
             self._settled([settlement.ticket for settlement in due])
 
+    def give_up(self, ticket: str) -> None:
+        """Its record is lost: let its lease lapse, so that recovery settles it by what was reserved."""
+        self._settled([ticket])
+
     @property
     def unsettled(self) -> int:
         return len(self._unsettled)

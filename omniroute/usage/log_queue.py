@@ -43,8 +43,7 @@ class LogQueue:
 
     def put(self, record: Record) -> None:
         if len(self._records) >= self._room:
-            self._records.popleft()
-            self.dropped += 1
+            self._drop(self._records.popleft())
         self._records.append(record)
         if self._writer is None:
             self._writer = gevent.spawn(self._run)
@@ -74,8 +73,11 @@ class LogQueue:
                 if not self._write_batch():
                     gevent.sleep(RETRY)
 
-    def _write_batch(self) -> bool:
-        batch = [self._records[at] for at in range(min(BATCH, len(self._records)))]
+    def _write_batch(self, most: int = BATCH) -> bool:
+        """Whether it went well: then those of the batch are gone from the queue."""
+        batch = [self._records[at] for at in range(min(most, len(self._records)))]
+        if not batch:
+            return True
         dropped = self.dropped
         try:
             self._journal.write(batch)
@@ -83,9 +85,21 @@ class LogQueue:
         except OperationError as exc:
             log.warning("log rows wait: %s", exc, extra={"waiting": len(self._records)})
             return False
+        except Exception:  # one that no database takes must not hold up the others, nor end this greenlet
+            if len(batch) == 1:
+                log.exception("a log row can't be written")
+                if self._records and self._records[0] is batch[0]:
+                    self._drop(self._records.popleft())
+                return True
+            return all(self._write_batch(1) for _ in batch)
         for _ in range(len(batch) - (self.dropped - dropped)):  # those dropped meanwhile were the oldest of this batch
             self._records.popleft()
         return True
+
+    def _drop(self, record: Record) -> None:
+        self.dropped += 1
+        if record.ticket is not None:
+            self._journal.give_up(record.ticket)
 
 
 def _last_used(batch: list[Record]) -> dict[str, Any]:
