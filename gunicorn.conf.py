@@ -118,17 +118,20 @@ def post_worker_init(worker: Any) -> None:
     """Start what runs beside the requests of this worker."""
     services = worker.wsgi.extensions["omniroute"]
     services.board.tick()  # before the first request: what was known when the last worker ended still counts
-    gevent.spawn(_watch_configuration, services)
-    gevent.spawn(_exchange_health, services.board)
-    gevent.spawn(_flush_health, services.board)
-    gevent.spawn(_keep_tickets, services.relay.meter)
-    gevent.spawn(_tell_metrics, services)
-    gevent.spawn(_watch_for_end, worker, services)
+    beside = [
+        gevent.spawn(_watch_configuration, services),
+        gevent.spawn(_exchange_health, services.board),
+        gevent.spawn(_flush_health, services.board),
+        gevent.spawn(_keep_tickets, services.relay.meter),
+        gevent.spawn(_tell_metrics, services),
+    ]
     if settings.background_jobs != "off":
         from omniroute.jobs import jobs_of  # here: the master imports nothing of what its workers load
 
         worker.jobs = jobs_of(services)
-        gevent.spawn(worker.jobs.run)
+        beside.append(gevent.spawn(worker.jobs.run))
+    worker.beside = beside
+    gevent.spawn(_watch_for_end, worker, services)
     if worker.age == 1:
         _announce(services)
 
@@ -138,6 +141,7 @@ def worker_exit(server: Any, worker: Any) -> None:
     app = getattr(worker, "wsgi", None)  # a worker that could not start has none
     if app is not None:
         services = app.extensions["omniroute"]
+        gevent.killall(getattr(worker, "beside", []), timeout=2)  # first: they use what is closed below
         services.ledger.drain()
         if hasattr(worker, "jobs"):
             worker.jobs.close()

@@ -134,7 +134,10 @@ def running_house(store: str, folder: Path, request: pytest.FixtureRequest, work
 def where(store: str, request: pytest.FixtureRequest) -> dict[str, str]:
     """The settings for an empty store."""
     if store == "redis":
-        server: RedisServer = request.getfixturevalue("redis_server")
+        server: RedisServer = request.getfixturevalue("redis_process")
+        if server.server is None:
+            server.start()
+        server.empty()
         return {"REDIS_URL": server.url}
     if store == "postgres":
         postgres: Postgres = request.getfixturevalue("postgres")

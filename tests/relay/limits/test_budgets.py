@@ -7,7 +7,6 @@ import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -19,11 +18,19 @@ WORTH = 50  # requests that the budget is for
 REQUESTS, AT_ONCE = 200, 50
 
 
-@pytest.fixture(params=STORES)
-def house(request: pytest.FixtureRequest, tmp_path: Path, upstream: Upstream) -> Iterator[House]:
-    with running_house(request.param, tmp_path, request) as here:
-        furnish(here, upstream)
+@pytest.fixture(scope="module", params=STORES)
+def standing(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, upstream_process: Upstream
+) -> Iterator[House]:
+    with running_house(request.param, tmp_path_factory.mktemp("budgets"), request) as here:
+        furnish(here, upstream_process)
         yield here
+
+
+@pytest.fixture
+def house(standing: House, upstream: Upstream) -> House:
+    """The store's gateway, with the upstream as new."""
+    return standing
 
 
 def warm(house: House, unit: str) -> tuple[str, str]:

@@ -6,7 +6,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -15,11 +14,19 @@ from tests.upstream.client import Upstream, until
 from tests.upstream.raw import Client
 
 
-@pytest.fixture(params=STORES)
-def house(request: pytest.FixtureRequest, tmp_path: Path, upstream: Upstream) -> Iterator[House]:
-    with running_house(request.param, tmp_path, request) as here:
-        here.gateway.add_upstream("priced", upstream.v1)
+@pytest.fixture(scope="module", params=STORES)
+def standing(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, upstream_process: Upstream
+) -> Iterator[House]:
+    with running_house(request.param, tmp_path_factory.mktemp("rates"), request) as here:
+        here.gateway.add_upstream("priced", upstream_process.v1)
         yield here
+
+
+@pytest.fixture
+def house(standing: House, upstream: Upstream) -> House:
+    """The store's gateway, with the upstream as new."""
+    return standing
 
 
 def test_requests_per_minute_are_exact(house: House) -> None:
