@@ -49,7 +49,7 @@ def choices(services: Services, asked: Asked) -> dict[str, Any]:
     connections = services.connections.list()
     providers = {row.provider_id: row.provider_name for row in connections} | {row.id: row.name for row in services.nodes.list()}
     keys = {key.id: key.name for key in services.keys.list()}
-    combos = {combo.name: combo.name for combo in services.combos.list()}
+    combos = {name: name for name in services.configuration.current().combos}
     named = {
         "provider": providers,
         "key_id": keys,
