@@ -48,11 +48,9 @@ from omniroute.state.health import HealthBoard
 from omniroute.state.opened import shared_state
 from omniroute.state.recount import Recount
 from omniroute.usage.alerts import Alerts
-from omniroute.usage.bodies import BodyStore
-from omniroute.usage.journal import Journal
+from omniroute.usage.books import Books
 from omniroute.usage.log_queue import LogQueue
 from omniroute.usage.logs import LogReports
-from omniroute.usage.meter import Meter
 from omniroute.usage.prices import Prices
 from omniroute.usage.reports import UsageReports
 from omniroute.usage.standing import Standings
@@ -93,11 +91,11 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     probe = Probe(catalog, transport, configuration, connections, connections.credential, board, clock)
     combos = Combos(database, configuration, catalog, clock)
     keys = Keys(database, configuration, recount, clock)
-    meter, bodies, logs = Meter(shared, clock), BodyStore(database, vault), LogReports(database, configuration.current)
+    books = Books(database, shared, vault, configuration.current, clock)
+    logs = LogReports(database, configuration.current)
     metrics, traces = Metrics(configuration.current, lambda: board.health, clock), traces_for(settings, clock)
     observers = (metrics.observe,) if traces is None else (metrics.observe, traces.observe)
-    journal = Journal(database, shared, meter.over, bodies.insert)
-    ledger = Ledger(LogQueue(journal, keys.record_use), clock, observers)
+    ledger = Ledger(LogQueue(books.journal, keys.record_use), clock, observers)
     standings = Standings(configuration.current, shared, board.learned, clock)
     conversation = Conversation(Responses(database, vault, clock))
     relay = Relay(
@@ -107,7 +105,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         credential=connections.credential,
         board=board,
         ledger=ledger,
-        meter=meter,
+        meter=books.meter,
         conversation=conversation,
         consequences=Consequences(board, connections, clock, probe.test),
         clock=clock,
@@ -134,7 +132,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         preferences=Preferences(database, configuration, clock),
         audit=AuditLog(database),
         logs=logs,
-        bodies=bodies,
+        books=books,
         usage=UsageReports(database, configuration.current, logs, clock),
         ledger=ledger,
         metrics=metrics,

@@ -122,7 +122,7 @@ def post_worker_init(worker: Any) -> None:
         gevent.spawn(_watch_configuration, services),
         gevent.spawn(_exchange_health, services.board),
         gevent.spawn(_flush_health, services.board),
-        gevent.spawn(_keep_tickets, services.relay.meter),
+        gevent.spawn(_keep_tickets, services.books.meter),
         gevent.spawn(_tell_metrics, services),
     ]
     if settings.background_jobs != "off":

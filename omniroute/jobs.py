@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from omniroute.services import Services
 from omniroute.usage.jobs import Jobs, Task
-from omniroute.usage.journal import Journal
-from omniroute.usage.recovery import Recovery
 from omniroute.usage.retention import Retention
 
 
 def jobs_of(services: Services) -> Jobs:
     """Not begun yet."""
     shared, clock = services.shared, services.clock
-    journal = Journal(services.database, shared, services.relay.meter.over, services.bodies.insert)
-    recovery = Recovery(services.database, shared, journal, services.configuration.current, clock)
-    retention = Retention(services.database, services.bodies, services.preferences.all, clock)
+    recovery = services.books.recovery
+    retention = Retention(services.database, services.books.bodies, services.preferences.all, clock)
     return Jobs(
         shared,
         clock,

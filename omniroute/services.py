@@ -31,7 +31,7 @@ from omniroute.state.configuration import ConfigurationStore
 from omniroute.state.health import HealthBoard
 from omniroute.state.shared import SharedState
 from omniroute.usage.alerts import Alerts
-from omniroute.usage.bodies import BodyStore
+from omniroute.usage.books import Books
 from omniroute.usage.logs import LogReports
 from omniroute.usage.prices import Prices
 from omniroute.usage.reports import UsageReports
@@ -62,7 +62,7 @@ class Services:
     preferences: Preferences
     audit: AuditLog
     logs: LogReports
-    bodies: BodyStore
+    books: Books
     usage: UsageReports
     ledger: Ledger
     metrics: Metrics

@@ -72,14 +72,14 @@ def log(services: Services, log_id: str) -> ResponseReturnValue:
         decision=decision(row.decision or ""),
         counted=COUNTED.get(row.usage_source, row.usage_source),
         priced=PRICED.get(row.price_source or "", row.price_source),
-        has_bodies=services.bodies.has(log_id),
+        has_bodies=services.books.bodies.has(log_id),
         keeps_bodies=services.configuration.current().settings.get("log_bodies") == "on",
     )
 
 
 def bodies(services: Services, log_id: str) -> ResponseReturnValue:
     """The page; for htmx only the two texts."""
-    values: dict[str, Any] = {"bodies": shown(services.bodies.get(log_id)), "log_id": log_id}
+    values: dict[str, Any] = {"bodies": shown(services.books.bodies.get(log_id)), "log_id": log_id}
     if wants_part():
         return part("parts/bodies.html", **values)
     return page("bodies.html", here="logs", title="Bodies", **values)
@@ -124,6 +124,7 @@ def _body(label: str, text: str | None, size: int) -> Body:
     kept = len(text.encode())
     try:
         pretty = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        pretty.encode()  # half a surrogate pair could be written as an escape alone
     except (ValueError, RecursionError):
         pretty = text
     return Body(label, pretty, size, kept if kept < size else None)

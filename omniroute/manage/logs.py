@@ -20,11 +20,11 @@ def listed(services: Services, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown(services: Services, given: dict[str, Any], log_id: str) -> dict[str, Any]:
-    return {"log": services.logs.get(log_id), "bodies": services.bodies.has(log_id)}
+    return {"log": services.logs.get(log_id), "bodies": services.books.bodies.has(log_id)}
 
 
 def bodies(services: Services, given: dict[str, Any], log_id: str) -> dict[str, Any]:
-    return {"bodies": services.bodies.get(log_id)}
+    return {"bodies": services.books.bodies.get(log_id)}
 
 
 ENDPOINTS = (

@@ -45,7 +45,7 @@ def keep(desk: Desk, request: bytes | None, response: bytes | None, sizes: tuple
     """The bodies of row-1, as the relay would have kept them."""
     first, second = sizes or (len(request or b""), len(response or b""))
     row = ("row-1", desk.services.clock.now(), request, first, response, second)
-    desk.services.database.write(lambda session: desk.services.bodies.insert(session, [row]))
+    desk.services.database.write(lambda session: desk.services.books.bodies.insert(session, [row]))
 
 
 def bars(page: Page) -> list[list[Element]]:
@@ -169,6 +169,14 @@ def test_bodies_are_shown_when_they_are_asked_for(desk: Desk, admin: Browser) ->
     assert request == '{\n  "model": "a",\n  "messages": [\n    {\n      "content": "<b>2 + 2</b>"\n    }\n  ]\n}'
     assert response == BODIES[1].decode()
     assert_clean(page)
+
+
+@pytest.mark.parametrize("body", ['{"a": "\\ud83d"}', "[" * 100_000, "1" * 5000, "NaN", "\x00", '"\x1b[31m"', "<!doctype html>"])
+def test_a_body_that_is_no_good_json_is_shown_all_the_same(desk: Desk, admin: Browser, body: str) -> None:
+    desk.log_row(**ANSWERED)
+    keep(desk, body.encode(), None)
+    page = admin.open("/dashboard/logs/row-1/bodies")
+    assert page.status == 200 and page.root.all("pre")[0].children[0].strip("\x00") == body.strip("\x00")  # type: ignore[union-attr]
 
 
 def test_bodies_come_into_the_page_alone(desk: Desk, admin: Browser) -> None:

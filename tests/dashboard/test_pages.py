@@ -66,7 +66,7 @@ def full(desk: Desk, relay: Relay) -> Iterator[tuple[Desk, list[str]]]:
     desk.log_row("row-2", **told | {"at": desk.services.clock.now(), "status": 200, "kind": "ok"})
     body = HOSTILE.encode()
     bodies = ("row-1", 1_800_000_000.0, body, len(body), body, 2 * len(body))
-    desk.services.database.write(lambda session: desk.services.bodies.insert(session, [bodies]))
+    desk.services.database.write(lambda session: desk.services.books.bodies.insert(session, [bodies]))
     yield (
         desk,
         [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,39 +10,18 @@ from typing import Any
 
 import pytest
 
-from tests.databases import Postgres
 from tests.gateway import Gateway, running_gateway
-from tests.redis_server import RedisServer
 from tests.relay.chaos.conftest import CHAT, FIRST, FORMATS, KEYS, MODEL, ONCE, SECOND, asked, forgiven, hits, node
 from tests.relay.chaos.workers import Workers, at_once, each_worker
+from tests.relay.stores import STORES, where
 from tests.upstream.client import Upstream, until
 from tests.upstream.script import TEXT
 
-STORES = ["sqlite", "postgres", "redis"]
-SECRETS = {
-    "SECRET_KEY": "a-secret-that-only-tests-know-0123456789",
-    "STORAGE_ENCRYPTION_KEY": base64.urlsafe_b64encode(bytes(range(32))).decode(),
-}
 LIMITED = {"name": "429", "headers": {"Retry-After": "600"}}
 BANNED = {"name": "403", "type": "account_suspended", "message": "This account has been suspended"}
 # Where the store makes no difference: these laws are the worker's own.
 in_one_store = pytest.mark.parametrize("house", ["sqlite"], indirect=True)
 EMPTY: Callable[[list[dict[str, Any]]], bool] = lambda held: not held  # noqa: E731
-
-
-def where(store: str, request: pytest.FixtureRequest) -> dict[str, str]:
-    """The settings for a store of its own."""
-    if store == "redis":
-        server: RedisServer = request.getfixturevalue("redis_process")
-        if server.server is None:
-            server.start()
-        server.empty()
-        return {"REDIS_URL": server.url}
-    if store == "postgres":
-        postgres: Postgres = request.getfixturevalue("postgres")
-        name = postgres.create(request.getfixturevalue("_postgres_template"))
-        return {"DATABASE_URL": postgres.url(name), **SECRETS}
-    return {}
 
 
 def furnish(gateway: Gateway, upstream: Upstream) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import subprocess
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,18 +23,12 @@ from omniroute.state.sql import SqlState
 from omniroute.usage.journal import Journal
 from omniroute.usage.meter import LEASE
 from omniroute.usage.recovery import GRACE, Recovery
-from tests.databases import Postgres
 from tests.gateway import Gateway, running_gateway
-from tests.redis_server import RedisServer
+from tests.relay.stores import where
 from tests.upstream.answer import OUTPUT, PROMPT
 from tests.upstream.client import Upstream, until
 from tests.upstream.raw import Answer, Client
 
-SECRETS = {
-    "SECRET_KEY": "a secret of this test alone, long enough for anybody",
-    "STORAGE_ENCRYPTION_KEY": base64.urlsafe_b64encode(bytes(range(32))).decode(),
-}
-STORES = ("sqlite", "postgres", "redis")
 MODEL = "priced-1"
 TOKENS = PROMPT + OUTPUT  # of each answer
 RATES = {"input": "10", "output": "20"}  # USD per million tokens
@@ -129,21 +122,6 @@ def running_house(store: str, folder: Path, request: pytest.FixtureRequest, work
     given = where(store, request) | env
     with running_gateway(folder, workers=workers, **given) as gateway:
         yield House(gateway, given, folder)
-
-
-def where(store: str, request: pytest.FixtureRequest) -> dict[str, str]:
-    """The settings for an empty store."""
-    if store == "redis":
-        server: RedisServer = request.getfixturevalue("redis_process")
-        if server.server is None:
-            server.start()
-        server.empty()
-        return {"REDIS_URL": server.url}
-    if store == "postgres":
-        postgres: Postgres = request.getfixturevalue("postgres")
-        name = postgres.create(request.getfixturevalue("_postgres_template"))
-        return {"DATABASE_URL": postgres.url(name), **SECRETS}
-    return {}
 
 
 def furnish(house: House, upstream: Upstream, name: str = "priced", key: str = "sk-test-first") -> str:

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.relay.limits.houses import COST, MODEL, STORES, TOKENS, House, ask, at_once, furnish, running_house
+from tests.relay.limits.houses import COST, MODEL, TOKENS, House, ask, at_once, furnish, running_house
+from tests.relay.stores import STORES
 from tests.upstream.client import Upstream, until
 from tests.upstream.raw import Answer, Client
 

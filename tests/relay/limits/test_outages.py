@@ -21,7 +21,8 @@ from omniroute.models.migration import migrate
 from tests.databases import PostgresServer
 from tests.gateway import running_gateway
 from tests.redis_server import RedisServer
-from tests.relay.limits.houses import COST, SECRETS, House, ask, furnish
+from tests.relay.limits.houses import COST, House, ask, furnish
+from tests.relay.stores import SECRETS
 from tests.upstream.client import Upstream, until
 
 OUTAGE = float(os.environ.get("OUTAGE_SECONDS", "4"))

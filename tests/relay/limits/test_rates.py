@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.relay.limits.houses import MODEL, STORES, House, ask, at_once, running_house
+from tests.relay.limits.houses import MODEL, House, ask, at_once, running_house
+from tests.relay.stores import STORES
 from tests.upstream.client import Upstream, until
 from tests.upstream.raw import Client
 
