@@ -19,3 +19,15 @@ def whole_number(value: Any) -> int | None:
 def count(holder: Mapping[str, Any], name: str) -> int | None:
     """One member as a count; None: not told."""
     return whole_number(holder.get(name))
+
+
+def all_output(usage: Mapping[str, Any], input: int | None, output: int | None, reasoning: int | None) -> int | None:
+    """`output` with the reasoning tokens, which most upstreams of OpenAI's formats count in it already.
+
+    xAI counts them beside it, and `total_tokens` is the sum of all three
+    (https://docs.x.ai/docs/key-information/consumption-and-rate-limits, as quoted in vercel/ai#12425 of 2026-02-11; that they are
+    billed so: Wei-Shaw/sub2api#5771 of 2026-08-18; read 2026-11-27). So the sum decides, whoever the upstream is.
+    """
+    if input is None or output is None or not reasoning:
+        return output
+    return output + reasoning if count(usage, "total_tokens") == input + output + reasoning else output

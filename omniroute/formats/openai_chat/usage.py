@@ -1,8 +1,8 @@
 """Token counts and stop reasons as Chat writes them.
 
-`prompt_tokens` INCLUDES what was read from or written to a cache; `completion_tokens` includes reasoning.
-Source: types of openai-python 3.54.0. DeepSeek and others name cached tokens differently
-(https://api-docs.deepseek.com/guides/kv_cache; read 2026-11-22).
+`prompt_tokens` INCLUDES what was read from or written to a cache; `completion_tokens` includes reasoning, though not
+everybody's (formats/counts.py: all_output). Source: types of openai-python 3.54.0. DeepSeek and others name cached tokens
+differently (https://api-docs.deepseek.com/guides/kv_cache; read 2026-11-22).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from omniroute.formats import ir
-from omniroute.formats.counts import count
+from omniroute.formats.counts import all_output, count
 
 STOP_REASONS: dict[str, ir.StopReason] = {
     "stop": "end_turn",
@@ -43,12 +43,13 @@ def read_usage(usage: Any) -> ir.Usage | None:
     if not isinstance(usage, Mapping):
         return None
     prompt, completion = _inner(usage, "prompt_tokens_details"), _inner(usage, "completion_tokens_details")
+    input, reasoning = count(usage, "prompt_tokens"), count(completion, "reasoning_tokens")
     told = ir.Usage(
-        input=count(usage, "prompt_tokens"),
-        output=count(usage, "completion_tokens"),
+        input=input,
+        output=all_output(usage, input, count(usage, "completion_tokens"), reasoning),
         cached=_first(count(prompt, "cached_tokens"), count(usage, "prompt_cache_hit_tokens"), count(usage, "cached_tokens")),
         cache_write=_first(count(prompt, "cache_write_tokens"), count(usage, "cache_creation_input_tokens")),
-        reasoning=count(completion, "reasoning_tokens"),
+        reasoning=reasoning,
     )
     return None if told == ir.Usage() else told
 

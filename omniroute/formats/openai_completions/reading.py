@@ -11,7 +11,7 @@ from typing import Any
 from omniroute.errors import StreamCut, UpstreamEmpty, UpstreamErrorEvent, UpstreamNotJson
 from omniroute.formats import ir, sse
 from omniroute.formats.answer import Answer, unfold
-from omniroute.formats.counts import count, whole_number
+from omniroute.formats.counts import all_output, count, whole_number
 
 TELLTALES: tuple[bytes, ...] = (
     b'"usage":{',
@@ -149,11 +149,12 @@ def read_usage(usage: Any) -> ir.Usage | None:
     if not isinstance(usage, Mapping):
         return None
     prompt, completion = _inner(usage, "prompt_tokens_details"), _inner(usage, "completion_tokens_details")
+    input, reasoning = count(usage, "prompt_tokens"), count(completion, "reasoning_tokens")
     told = ir.Usage(
-        input=count(usage, "prompt_tokens"),
-        output=count(usage, "completion_tokens"),
+        input=input,
+        output=all_output(usage, input, count(usage, "completion_tokens"), reasoning),
         cached=count(prompt, "cached_tokens"),
-        reasoning=count(completion, "reasoning_tokens"),
+        reasoning=reasoning,
     )
     return None if told == ir.Usage() else told
 

@@ -1,7 +1,8 @@
 """Token counts and stop reasons as Responses writes them.
 
-`input_tokens` INCLUDES what was read from or written to a cache; `output_tokens` includes reasoning. There is no stop
-reason: a response is `completed`, or `incomplete` and `incomplete_details` says why.
+`input_tokens` INCLUDES what was read from or written to a cache; `output_tokens` includes reasoning, and
+where it does not, it is added (formats/counts.py: all_output). There is no stop reason: a response is `completed`, or
+`incomplete` and `incomplete_details` says why.
 Source: types of openai-python 3.54.0, responses/response.py and response_usage.py (read 2026-11-27).
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from omniroute.formats import ir
-from omniroute.formats.counts import count
+from omniroute.formats.counts import all_output, count
 
 NAME = "openai_responses"
 
@@ -46,12 +47,13 @@ def read_usage(usage: Any) -> ir.Usage | None:
         return None
     inputs, outputs = usage.get("input_tokens_details"), usage.get("output_tokens_details")
     inputs = inputs if isinstance(inputs, Mapping) else {}
+    input, reasoning = count(usage, "input_tokens"), count(outputs, "reasoning_tokens") if isinstance(outputs, Mapping) else None
     told = ir.Usage(
-        input=count(usage, "input_tokens"),
-        output=count(usage, "output_tokens"),
+        input=input,
+        output=all_output(usage, input, count(usage, "output_tokens"), reasoning),
         cached=count(inputs, "cached_tokens"),
         cache_write=count(inputs, "cache_write_tokens"),
-        reasoning=count(outputs, "reasoning_tokens") if isinstance(outputs, Mapping) else None,
+        reasoning=reasoning,
     )
     return None if told == ir.Usage() else told
 
