@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,13 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.commands.core import Script
 
+log = logging.getLogger(__name__)
+
 PREFIX = "omniroute:"
 WAIT = 1.0  # seconds: to connect, for an answer, and for a connection of the pool
 CONNECTIONS = 8  # of a worker at once; small hosted plans allow 20 in all
 KEPT = 86_400  # seconds that a key stays after the last change to it, at least
+REFUSALS = 20  # different ones that are logged, each once
 
 
 class RedisClient:
@@ -25,10 +29,11 @@ class RedisClient:
         # Deferred: redis takes 70 ms and 20 MB (redis-py 8.1.0), which an installation without it saves.
         from redis import BlockingConnectionPool, Redis
         from redis.backoff import NoBackoff
-        from redis.exceptions import RedisError
+        from redis.exceptions import RedisError, ResponseError
         from redis.retry import Retry
 
-        self._error = RedisError
+        self._error, self._refused = RedisError, ResponseError
+        self._refusals: set[str] = set()
         # No second try: after an answer that was lost nobody knows whether the first one counted. A connection that the
         # server has closed meanwhile is noticed when it is taken from the pool.
         pool = BlockingConnectionPool.from_url(
@@ -47,9 +52,14 @@ class RedisClient:
 
     @contextlib.contextmanager
     def using(self) -> Iterator[Redis]:
-        """For commands. Raises DatabaseAway."""
+        """For commands. Raises DatabaseAway, also where Redis refuses them: a fault of ours, or its memory is full."""
         try:
             yield self._redis
+        except self._refused as exc:
+            if str(exc) not in self._refusals and len(self._refusals) < REFUSALS:
+                self._refusals.add(str(exc))
+                log.exception("Redis refuses what it is asked; limits fail closed until it takes it")
+            raise DatabaseAway(f"Redis can't do what it is asked ({type(exc).__name__}). The program's log has more.") from exc
         except self._error as exc:
             raise DatabaseAway(f"Redis can't be used right now ({type(exc).__name__}). Try again in a moment.") from exc
 

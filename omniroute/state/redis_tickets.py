@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 AT_ONCE = 500  # keys, or buckets, in one command
-TRIMMED = (
-    2  # of the oldest buckets of a counter that a reservation looks at, to drop those that have expired: it adds one at most
-)
+# Of the oldest buckets of a counter a reservation looks at so many, to drop what has expired: it adds one at most.
+TRIMMED = 2
 
 # What the scripts share. A line or part is {counter, bucket, amount, expires}.
 COMMON = f"""
@@ -46,10 +45,10 @@ end
 local function take(line)
     local count, field, amount = COUNT .. line[1], 'r:' .. line[2], line[3]
     local held = tonumber(redis.call('HGET', count, field) or '0')
-    if held > tonumber(amount) then
-        redis.call('HINCRBY', count, field, '-' .. amount)
-    else
+    if held <= tonumber(amount) then
         redis.call('HDEL', count, field)
+    elseif tonumber(amount) > 0 then
+        redis.call('HINCRBY', count, field, '-' .. amount)  -- which refuses '-0'
     end
 end
 

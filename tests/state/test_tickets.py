@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from redis import Redis
 
+from omniroute.errors import DatabaseAway
 from omniroute.limits.limit import KEPT_AFTER, MINUTE, Limit, Line
 from omniroute.limits.windows import Level
 from omniroute.models.db import Database
@@ -215,6 +216,17 @@ def test_many_are_settled_in_one_call(shared: SharedState, other: SharedState) -
     assert count(shared, "spent") == (1050, 0) and tickets(shared) == {}
 
 
+@pytest.mark.parametrize("first", ["free", "paid"])
+def test_what_reserved_nothing_is_settled_beside_others(shared: SharedState, other: SharedState, first: str) -> None:
+    """What costs nothing, or less than a micro-dollar, holds its place of another limit all the same."""
+    for ticket, amount in (("free", 0), ("paid", 500), ("more", 7)):
+        reserve(shared, ticket, AT_ONCE.line(1, NOW)._replace(limit=9), line("usd", amount, 1000))
+    second = {"free": "paid", "paid": "free"}[first]
+    assert settle(other, first) and settle(other, second)
+    assert other.counted([(AT_ONCE.counter, 0), ("usd", 0)]) == {AT_ONCE.counter: (0, 1), "usd": (0, 7)}
+    assert tickets(other).keys() == {"more"}
+
+
 def test_nothing_is_reserved_below_zero(shared: SharedState) -> None:
     reserve(shared, "t", line("k", 30, 100))
     shared.forget_counters("k")
@@ -413,3 +425,19 @@ def test_a_ticket_that_redis_has_lost_is_no_longer_told_of(redis_server: RedisSe
         client.delete("omniroute:ticket:t")
         assert tickets(store).keys() == {"u"}
         assert client.zcard("omniroute:tickets") == 1
+
+
+def test_what_redis_refuses_is_away_to_callers_and_shows_in_the_log_once(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(redis_server.url) as store, Redis.from_url(redis_server.url) as client:
+        client.set("omniroute:tickets", "no sorted set")
+        for _ in range(3):
+            with pytest.raises(DatabaseAway, match="ResponseError"):
+                reserve(store, "t", line("k"))
+        told = [record for record in caplog.records if record.levelname == "ERROR"]
+        assert len(told) == 1 and told[0].exc_info and "WRONGTYPE" in str(told[0].exc_info[1])
+        redis_server.stop()
+        with pytest.raises(DatabaseAway):
+            reserve(store, "t", line("k"))
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == told
