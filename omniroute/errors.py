@@ -26,6 +26,7 @@ OmniRouteError
 |  |- UpstreamRedirect     a 3xx: never followed
 |  |- UpstreamNetwork      refused, dns, tls, reset, timeout
 |  |- AddressRefused       the address guard
+|  |- SecretUnreadable     the connection's own key can't be opened
 |  |- UpstreamNotJson      a web page or other non-JSON where an answer was due
 |  |- UpstreamEmpty        a success without content
 |  |- UpstreamErrorEvent   an error inside a stream that began with status 200
@@ -338,6 +339,12 @@ class AddressRefused(UpstreamError):
     def __init__(self, host: str, address: str, why: str) -> None:
         super().__init__(f"{host} resolves to {address}: {why}" if host != address else f"{address}: {why}")
         self.host, self.address, self.why = host, address, why
+
+
+class SecretUnreadable(UpstreamError):
+    """The connection's key can't be opened with the storage keys at hand: nothing was sent."""
+
+    kind = "secret_unreadable"
 
 
 class UpstreamNotJson(UpstreamError):

@@ -12,6 +12,7 @@ PER_TOKEN = 4.0
 PER_WIDE_TOKEN = 1.5
 IMAGE = 1600
 PER_MESSAGE = 4
+GEMINI_MEDIA = ("inlineData", "inline_data", "fileData", "file_data")
 
 
 def estimate_tokens(document: Any) -> int:
@@ -20,17 +21,26 @@ def estimate_tokens(document: Any) -> int:
 
 
 def _count(value: Any) -> float:
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, list):
-        return sum(_count(each) for each in value)
-    if not isinstance(value, dict):
-        return 0.0
-    if value.get("type") in ("image", "image_url", "input_image", "document", "file", "input_file"):
-        return IMAGE
-    if any(name in value for name in ("inlineData", "inline_data", "fileData", "file_data")):  # Gemini's
-        return IMAGE
-    return sum(_count(each) for each in value.values()) + (PER_MESSAGE if "role" in value else 0)
+    """Without recursion: a body may be nested deeper than Python's stack."""
+    total, left = 0.0, [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, str):
+            total += _text(each)
+        elif isinstance(each, list):
+            left.extend(each)
+        elif isinstance(each, dict):
+            if _is_media(each):
+                total += IMAGE
+            else:
+                left.extend(each.values())
+                total += PER_MESSAGE if "role" in each else 0
+    return total
+
+
+def _is_media(part: dict[str, Any]) -> bool:
+    kinds = ("image", "image_url", "input_image", "document", "file", "input_file")
+    return part.get("type") in kinds or any(name in part for name in GEMINI_MEDIA)
 
 
 def _text(text: str) -> float:

@@ -32,6 +32,13 @@ class Price:
     request: int = 0
     source: Source = field(default="operator", compare=False)
 
+    @property
+    def flat(self) -> bool:
+        """By the request alone, whatever tokens it takes."""
+        every = (self.rates, *(tier for _, tier in self.tiers))
+        free = not any(rates.input or rates.output or rates.cache_read or rates.cache_write for rates in every)
+        return free and (self.request > 0 or self.rates.input is not None)
+
 
 def cost(price: Price, input: int, output: int, cached: int = 0, cache_write: int = 0) -> int | None:
     """Micro-dollars, rounded half up. `input` includes `cached` and `cache_write`. None where a rate that counts is not known."""

@@ -32,12 +32,13 @@ class Ask:
     pinned: str | None = None
     strict: bool = False
     previous: str | None = None  # the response that this one goes on from, when its items are in the document
-    counting: bool = False  # only the number of tokens is asked for
+    counting: bool = False  # nothing is generated: a number of tokens is asked for, or a response that is kept
     no_log: bool = False
     service: str = ""
     upload: Upload | None = None
     content: tuple[tuple[str, str], ...] = ()
     tags: frozenset[str] = frozenset()  # of a combo's steps: only those that have all of them
+    method: str = "POST"
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from omniroute.errors import LeftOutNote, PriceUnknown, Problem
+from omniroute.errors import LONGEST_RETRY, LeftOutNote, PriceUnknown, Problem
 from omniroute.relay.ledger import Entry
 from omniroute.routing.candidates import LeftOut
 from omniroute.routing.failures import RULES, Failure
@@ -73,6 +73,7 @@ def none_available(left: tuple[LeftOut, ...], entry: Entry, plan: Plan, now: flo
         status, kind, remedy = 503, "no_target_available", _remedy(left)
     waits = [each.until for each in left if each.until is not None]
     retry_after = max(1.0, math.ceil(min(waits) - now)) if waits else 1.0 if "busy" in kinds else None
+    long = retry_after is not None and retry_after > LONGEST_RETRY
     return Problem(
         status,
         kind,
@@ -81,6 +82,7 @@ def none_available(left: tuple[LeftOut, ...], entry: Entry, plan: Plan, now: flo
         request_id=entry.ask.request_id,
         retry_after=retry_after,
         left_out=_notes(left),
+        headers={"x-should-retry": "false"} if long else {},
     )
 
 

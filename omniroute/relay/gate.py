@@ -9,18 +9,22 @@ from omniroute.prices.price import Price
 from omniroute.relay.ask import Ask
 from omniroute.relay.ledger import Entry
 from omniroute.relay.outlook import asked_output
+from omniroute.relay.passthrough import UNTOLD
 from omniroute.routing.candidates import Candidate, LeftOut
 from omniroute.routing.configuration import Configuration
 from omniroute.routing.cost import price_at
 from omniroute.routing.plan import Plan
+from omniroute.routing.resolve import Resolution
+from omniroute.routing.route import Target
 from omniroute.usage.meter import Claim, Meter
 
 
 class Gate:
     """For one request. Without limits and quotas it lets everything through and asks nobody."""
 
-    def __init__(self, meter: Meter, ask: Ask, entry: Entry, configuration: Configuration) -> None:
+    def __init__(self, meter: Meter, ask: Ask, entry: Entry, resolution: Resolution, configuration: Configuration) -> None:
         self._meter, self._ask, self._entry, self._configuration = meter, ask, entry, configuration
+        self._targets = resolution.targets
         self._claim: Claim | None = None
         self._limits = ask.key.limits if ask.key is not None else None
 
@@ -28,7 +32,7 @@ class Gate:
         """A budget in USD can't be held over what nobody knows the price of."""
         if self._limits is None or not self._limits.counts_money or self._ask.counting:
             return plan
-        unknown = tuple(each for each in plan.candidates if self._price(each) is None)
+        unknown = tuple(each for each in plan.candidates if self._price(each.target) is None)
         if not unknown:
             return plan
         known = tuple(each for each in plan.candidates if each not in unknown)
@@ -39,14 +43,18 @@ class Gate:
     def admit(self, plan: Plan) -> None:
         """The request, before anything is sent. Raises LimitReached, PriceUnknown, LimitsAway."""
         if self._limits is not None and self._ask.key is not None:
-            claim = self._claim_of(plan.candidates[0] if plan.candidates else None)
+            first = (plan.candidates[0].target,) if plan.candidates else self._targets  # while all are cooling
+            known = (price for target in first if (price := self._price(target)) is not None)
+            claim = self._claim_of(next(known, None))
             self._entry.ticket = self._meter.admit(self._ask.key, claim, self._entry.sketch())
 
     def enter(self, candidate: Candidate) -> LeftOut | None:
         """An attempt; why it may not be made, where the connection's quota is used up."""
-        if candidate.connection.quota is None or self._ask.counting:
+        quota = candidate.connection.quota
+        if quota is None or (self._ask.counting and quota.unit != "requests"):
             return None
-        entered = self._meter.enter(self._entry.ticket, candidate, self._claim_of(candidate), self._entry.sketch(candidate))
+        claim = self._claim_of(self._price(candidate.target))
+        entered = self._meter.enter(self._entry.ticket, candidate, claim, self._entry.sketch(candidate))
         if isinstance(entered, LeftOut):
             return entered
         self._entry.ticket = entered
@@ -57,14 +65,18 @@ class Gate:
         if self._entry.ticket is not None and candidate.connection.quota is not None and self._entry.first_at is None:
             self._meter.leave(self._entry.ticket, candidate)
 
-    def _claim_of(self, candidate: Candidate | None) -> Claim:
+    def _claim_of(self, price: Price | None) -> Claim:
         ask = self._ask
         if self._claim is None:
             said = {name: value for name, value in ask.document.items() if name != "model"}
             estimated = 0 if ask.counting else estimate_tokens(said)
             native = ask.format == "anthropic_messages"
             self._claim = Claim(ask.request_id, self._entry.at, estimated, asked_output(ask), None, ask.counting, native)
-        return replace(self._claim, price=None if candidate is None else self._price(candidate))
+        return replace(self._claim, price=price)
 
-    def _price(self, candidate: Candidate) -> Price | None:
-        return price_at(self._configuration, candidate.target, self._entry.at)
+    def _price(self, target: Target) -> Price | None:
+        """What a budget can be held by: sound and pictures tell no tokens, so only a price by the request will do."""
+        price = price_at(self._configuration, target, self._entry.at)
+        if price is not None and self._ask.service in UNTOLD and not price.flat:
+            return None
+        return price

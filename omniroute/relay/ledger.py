@@ -152,10 +152,10 @@ class Entry:
     def failed(self, failure: Failure) -> None:
         self._close_attempt(failure.upstream_status, failure.kind, failure.message, failure.detail)
 
-    def came(self) -> None:
-        """The first content has come."""
+    def came(self, at: float) -> None:
+        """The first content came at this tick, and is an answer."""
         if self.first_at is None:
-            self.first_at = self._clock.tick()
+            self.first_at = at
 
     def content(self, data: bytes) -> None:
         """This goes out to the client, of a stream."""
@@ -169,7 +169,7 @@ class Entry:
         """This is the whole answer. Where the upstream does not say what it took, its texts are counted."""
         usage = self.usage
         if usage is None or usage.output is None:
-            self.whole_tokens = estimate_tokens(orjson.loads(body)) if not self.ask.counting else 0
+            self.whole_tokens = 0 if self.ask.counting else estimate_tokens(orjson.loads(body))
         if self.tap is not None:
             self.tap.take(body)
 
@@ -266,6 +266,8 @@ class Entry:
             return told, "absent"  # sound, pictures: nobody knows
         input = told.input if told.input is not None else self._input_tokens()
         guessed = self.outflow.tokens() if self.whole_tokens is None else self.whole_tokens
+        if self.finish is not None and told.output is not None:
+            guessed = 0  # it was the last word
         output = max(told.output or 0, guessed)
         return replace(told, input=input, output=output), "estimated" if untold else "partial"
 
@@ -275,9 +277,13 @@ class Entry:
         return estimate_tokens(self.ask.document)
 
     def _cost(self, usage: Usage | None) -> int | None:
+        if self.ask.counting:
+            return 0
         price = self._price()
-        if price is None or usage is None or (usage.input is None and usage.output is None):
+        if price is None or usage is None:
             return None
+        if usage.input is None and usage.output is None:
+            return price.request if price.flat and self.first_at is not None else None
         return cost(price, usage.input or 0, usage.output or 0, usage.cached or 0, usage.cache_write or 0)
 
     def _price(self) -> Price | None:

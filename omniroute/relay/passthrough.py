@@ -55,6 +55,7 @@ PASSED: dict[str, Kind] = {
     "moderations": Kind({"input": (str, list)}, only_json=True, needs_model=False),
     "rerank": Kind({"query": (str, dict), "documents": (list,)}, only_json=True),
 }
+UNTOLD = frozenset({"images", "speech", "transcriptions", "translations"})  # whose answers may tell no tokens
 UNNAMED = "default"  # what logs call a model that was left to the upstream
 
 KEPT = ("Content-Type", "Content-Length", "Content-Disposition")
@@ -113,7 +114,6 @@ class PassLane:
         url = endpoint_url(target.provider, ask.service)
         assert url is not None, "`served` chose this target"
         self._ask, self._model, self._url = ask, target.model, url
-        self.streams = ask.stream
         self.streams = ask.stream
 
     def url(self) -> str:

@@ -10,80 +10,152 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from omniroute.clock import Clock
-from omniroute.errors import BadRequest, NotFound, Problem, UpstreamError, UpstreamFailed, UpstreamStatus
+from omniroute.errors import (
+    BadRequest,
+    NotFound,
+    RequestError,
+    SecretUnreadable,
+    UpstreamError,
+    UpstreamFailed,
+    UpstreamStatus,
+    VaultError,
+)
 from omniroute.http import Transport
 from omniroute.providers.catalog import Catalog
 from omniroute.providers.outgoing import upstream_headers
 from omniroute.providers.urls import chat_url
-from omniroute.relay.ask import Reply
+from omniroute.relay.ask import Ask, Reply
+from omniroute.relay.attempt import upstream_id
 from omniroute.relay.conversation import FORMAT, Conversation, numbered
+from omniroute.relay.exhausted import none_available, problem_of
+from omniroute.relay.ledger import Entry, Ledger
+from omniroute.relay.passthrough import UNNAMED
 from omniroute.responses.operations import KeptResponse
+from omniroute.routing.candidates import Candidate, LeftOut
 from omniroute.routing.configuration import Configuration, Connection
 from omniroute.routing.failures import classify
-from omniroute.security.redaction import redact
+from omniroute.routing.plan import Plan
+from omniroute.routing.route import Target
+from omniroute.usage.meter import Claim, Meter
 
 SECONDS = 30.0
 PAGE, MOST = 20, 100  # items; OpenAI's numbers
 ITEMS = "/input_items"
+REASON = "the response is kept there"
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """`credential` opens a connection's key. Every method raises NotFound for what is not there or not the caller's."""
+    """`credential` opens a connection's key. Every method raises NotFound for what is not there or not the caller's.
+
+    What an upstream is asked for is a request like any other to the caller's limits and in the log; only it costs nothing.
+    """
 
     catalog: Catalog
     transport: Transport
     look: Callable[[], Configuration]
     credential: Callable[[Connection], str]
     conversation: Conversation
+    ledger: Ledger
+    meter: Meter
     clock: Clock
 
-    def show(self, response_id: str, key_id: str | None, query: Mapping[str, str]) -> Reply:
-        kept = self.conversation.found(response_id, key_id)
+    def show(self, response_id: str, ask: Ask, query: Mapping[str, str]) -> Reply:
+        kept = self._found(response_id, ask)
         if query.get("stream", "").lower() in ("true", "1"):
             raise BadRequest("A response that is kept can't be streamed again.", param="stream")
-        return _json(kept.response) if kept.response is not None else self._ask("GET", kept, "", query)
+        return _json(kept.response) if kept.response is not None else self._asked("GET", kept, "", query, ask)
 
-    def input_items(self, response_id: str, key_id: str | None, query: Mapping[str, str]) -> Reply:
+    def input_items(self, response_id: str, ask: Ask, query: Mapping[str, str]) -> Reply:
         """A page of what the response was made from, newest first unless `order` is asc."""
-        kept = self.conversation.found(response_id, key_id)
-        return _json(_page(kept, query)) if kept.response is not None else self._ask("GET", kept, ITEMS, query)
+        kept = self._found(response_id, ask)
+        return _json(_page(kept, query)) if kept.response is not None else self._asked("GET", kept, ITEMS, query, ask)
 
-    def delete(self, response_id: str, key_id: str | None) -> Reply:
-        kept = self.conversation.found(response_id, key_id)
+    def delete(self, response_id: str, ask: Ask) -> Reply:
+        kept = self._found(response_id, ask)
         if kept.response is None:
-            reply = self._ask("DELETE", kept, "", {})
+            reply = self._asked("DELETE", kept, "", {}, ask)
         else:
             reply = _json({"id": kept.id, "object": "response", "deleted": True})
         self.conversation.responses.forget(kept.id)
         return reply
 
-    def _ask(self, method: str, kept: KeptResponse, below: str, query: Mapping[str, str]) -> Reply:
-        """Ask the upstream that keeps it. Raises UpstreamFailed."""
+    def _found(self, response_id: str, ask: Ask) -> KeptResponse:
+        return self.conversation.found(response_id, ask.key.id if ask.key is not None else None)
+
+    def _asked(self, method: str, kept: KeptResponse, below: str, query: Mapping[str, str], ask: Ask) -> Reply:
+        """Ask the upstream that keeps it. Raises UpstreamFailed, LimitReached, LimitsAway; all of it is in the log."""
         configuration = self.look()
         connection = configuration.connection(kept.connection_id)
         provider = configuration.providers.get(kept.provider_id)
         if connection is None or provider is None:
             raise NotFound("The connection that this response was made through is gone.", remedy="Send the conversation anew.")
-        provider = connection.at(provider)
-        path, _, _ = chat_url(provider, "").partition("?")
-        url = f"{path}/{quote(kept.id, safe='')}{below}" + (f"?{urlencode(query)}" if query else "")
-        headers = upstream_headers(
-            provider, self.catalog.wires, self.credential(connection), {}, stream=False, timeout=SECONDS, caller_format=FORMAT
-        )
-        answer = None
+        candidate = Candidate(Target(provider, UNNAMED).through(connection), connection)
+        entry = self.ledger.open(ask)
+        entry.reason = REASON
+        path = f"/{quote(kept.id, safe='')}{below}" + (f"?{urlencode(query)}" if query else "")
         try:
-            answer = self.transport.send(method, url, headers, None, seconds=SECONDS)
+            self._admit(candidate, entry)
+            entry.trying(candidate, ())
+            reply = self._sent(method, path, candidate, entry)
+        except RequestError as exc:
+            entry.settle_problem(exc.problem())
+            exc.headers = {**_told(entry), **exc.headers}
+            raise
+        except BaseException:  # the edge logs it; what was reserved must not stay so
+            entry.settle(500, "internal_error", "Something went wrong inside the gateway.")
+            raise
+        entry.settle(reply.status)
+        reply.headers |= _told(entry)
+        return reply
+
+    def _admit(self, candidate: Candidate, entry: Entry) -> None:
+        """Reserve a place with the key's limits, and with the connection's quota where that is in requests."""
+        ask, quota = entry.ask, candidate.connection.quota
+        claim = Claim(ask.request_id, entry.at, 0, 0, None, counting=True)
+        if ask.key is not None and ask.key.limits is not None:
+            entry.ticket = self.meter.admit(ask.key, claim, entry.sketch())
+        if quota is None or quota.unit != "requests":
+            return
+        entered = self.meter.enter(entry.ticket, candidate, claim, entry.sketch(candidate))
+        if isinstance(entered, LeftOut):
+            plan = Plan((), (entered,), REASON)
+            raise UpstreamFailed(none_available(plan.left_out, entry, plan, self.clock.now()))
+        entry.ticket = entered
+
+    def _sent(self, method: str, path: str, candidate: Candidate, entry: Entry) -> Reply:
+        """Raises UpstreamFailed."""
+        provider, answer = candidate.target.provider, None
+        try:
+            address, _, _ = chat_url(provider, "").partition("?")
+            headers = upstream_headers(
+                provider, self.catalog.wires, self._opened(candidate), {}, stream=False, timeout=SECONDS, caller_format=FORMAT
+            )
+            answer = self.transport.send(method, address + path, headers, None, seconds=SECONDS)
+            entry.upstream_request_id = upstream_id(answer)
             if answer.status >= 400:
                 raise UpstreamStatus(answer.status, answer.headers, answer.read_error())
-            return Reply(answer.status, {"Content-Type": "application/json"}, answer.read(SECONDS))
+            reply = Reply(answer.status, {"Content-Type": "application/json"}, answer.read(SECONDS))
         except UpstreamError as exc:
             failure = classify(exc, provider.failures, succeeded=True, now=self.clock.now())
-            problem = Problem(failure.status, failure.kind, redact(failure.message), failure.remedy, retry_after=failure.wait)
-            raise UpstreamFailed(problem) from exc
+            entry.failed(failure)
+            raise UpstreamFailed(problem_of(failure, entry)) from exc
         finally:
             if answer is not None:
                 answer.close()
+        entry.answered(reply.status)
+        return reply
+
+    def _opened(self, candidate: Candidate) -> str:
+        try:
+            return self.credential(candidate.connection)
+        except VaultError as exc:
+            raise SecretUnreadable(str(exc)) from exc
+
+
+def _told(entry: Entry) -> dict[str, str]:
+    """How the key's limits stand, for the answer's headers."""
+    return {} if entry.ticket is None else entry.ticket.headers
 
 
 def _page(kept: KeptResponse, query: Mapping[str, str]) -> dict[str, Any]:

@@ -6,17 +6,20 @@ import random
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from omniroute.clock import Clock
 from omniroute.errors import (
     BadRequest,
     Problem,
     RequestError,
+    SecretUnreadable,
     TooBusy,
     UpstreamError,
     UpstreamErrorEvent,
     UpstreamFailed,
     UpstreamStatus,
+    VaultError,
 )
 from omniroute.formats import CLIENT_FORMATS
 from omniroute.http import Answer, Transport
@@ -97,7 +100,7 @@ class Relay:
                 ask = _with_long_context(ask)
             if ask.format == RESPONSES:
                 ask = self.conversation.continued(ask, resolution, configuration)
-            gate = Gate(self.meter, ask, entry, configuration)
+            gate = Gate(self.meter, ask, entry, resolution, configuration)
             walk = self._walk(ask, resolution, configuration, entry, gate)
             gate.admit(walk.plan)
             if ask.counting:
@@ -107,6 +110,9 @@ class Relay:
             entry.settle_problem(exc.problem())
             if entry.ticket is not None:
                 exc.headers = {**entry.ticket.headers, **exc.headers}
+            raise
+        except BaseException:  # the edge logs it; what was reserved must not stay so
+            entry.settle(500, "internal_error", INTERNAL)
             raise
 
     @property
@@ -141,6 +147,8 @@ class Relay:
         except RequestError:
             reply.close()
             raise
+        # Whatever else went wrong after this, and was seen by nobody.
+        reply.closers.append(partial(entry.settle, CLIENT_GONE, "client_gone", "The client left before the end."))
         if ask.service and EVENTS in entry.media.get("Content-Type", ""):
             flow.heartbeat = self.times.heartbeat
         reply.headers = {
@@ -182,6 +190,9 @@ class Relay:
                         return
             raise UpstreamFailed(walk.exhausted())
         except ClientGone:
+            if stream is not None and stream.done and stream.facts.error is None:  # all of it was out, the line still open
+                entry.answered(200)
+                entry.settle(200)
             entry.settle(CLIENT_GONE, "client_gone", "The client left before the end.")
         except Drained:
             problem = replace(DRAINED, request_id=ask.request_id)
@@ -247,6 +258,8 @@ class Relay:
                 raise
             reply = estimated(ask)
         entry.settle(200)
+        if entry.ticket is not None:
+            reply.headers |= entry.ticket.headers
         return reply
 
     def _whole_one(self, ask: Ask, candidate: Candidate, lane: Lane, entry: Entry) -> bytes:
@@ -255,8 +268,9 @@ class Relay:
         try:
             answer = self._open(ask, candidate, lane, entry, seconds)
             raw = read_whole(answer, seconds)
-            entry.came()
+            came_at = self.clock.tick()
             body, facts = lane.whole(answer.status, answer.headers, raw)
+            entry.came(came_at)
             entry.usage, entry.finish = facts.usage, facts.finish
             entry.whole(body)
             entry.answered(answer.status)
@@ -286,7 +300,10 @@ class Relay:
         return own, lane, (*lane.dropped, *changed) if changed else lane.dropped
 
     def _open(self, ask: Ask, candidate: Candidate, lane: Lane, entry: Entry, seconds: float) -> Answer:
-        credential = self.credential(candidate.connection)
+        try:
+            credential = self.credential(candidate.connection)
+        except VaultError as exc:
+            raise SecretUnreadable(str(exc)) from exc
         entry.sent()
         try:
             answer = open_attempt(self.transport, self.catalog, ask, candidate, lane, credential, seconds)
@@ -304,6 +321,7 @@ STREAM_HEADERS = {
     "X-Accel-Buffering": "no",
 }
 EVENTS = "text/event-stream"
+INTERNAL = "Something went wrong inside the gateway."
 LONG_CONTEXT_BETA = "context-1m-2025-08-07"  # measured with Claude Code 2.1.197, 2026-11-22
 DRAINED = Problem(503, "draining", "The gateway is restarting and had to end this stream.", "Send the request again.")
 

@@ -63,15 +63,12 @@ class Walk:
             elif not self._board.enter(candidate):
                 self._board.unclaim(claimed)
                 self._passed.append(candidate.left_out("busy", "busy"))
-            elif (used_up := self._gate.enter(candidate)) is not None:
-                self._board.leave(candidate)
-                self._board.unclaim(claimed)
-                self._passed.append(used_up)
             else:
                 yield from self._begun(candidate, claimed)
 
     def refused(self, candidate: Candidate, refusal: BadRequest) -> None:
         """This target's format has no place for something in the request; nothing was sent to it."""
+        self._gate.leave(candidate)
         self._refusals.append(refusal)
         self._passed.append(candidate.left_out(refusal.message, refusal.kind))
 
@@ -129,8 +126,11 @@ class Walk:
         return half_open if self._board.claim(half_open) else None
 
     def _begun(self, candidate: Candidate, claimed: tuple[Place, ...]) -> Iterator[Candidate]:
-        try:
-            yield candidate
+        try:  # from here on, for it may be left while the gate asks the store
+            if (used_up := self._gate.enter(candidate)) is not None:
+                self._passed.append(used_up)
+            else:
+                yield candidate
         finally:
             self._board.leave(candidate, self._entry.attempt_first_ms)
             self._board.unclaim(claimed)

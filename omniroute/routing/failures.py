@@ -133,6 +133,13 @@ RULES: dict[str, Rule] = {
     "network_error": Rule(
         "node", "breaker", "other_provider", "The upstream can't be reached; see the provider's page.", status=502
     ),
+    "secret_unreadable": Rule(
+        "connection",
+        "none",
+        "any",
+        "Start with the STORAGE_ENCRYPTION_KEY that the connection's key was stored under, or type the key in anew.",
+        status=502,
+    ),
     "address_refused": Rule(
         "node", "none", "other_provider", "Set ALLOW_PRIVATE_UPSTREAMS for addresses in your own network.", status=502
     ),
@@ -404,6 +411,7 @@ def _sentence(error: UpstreamError, kind: str) -> str:
         "upstream_empty": "The upstream sent an empty answer.",
         "stream_cut": "The upstream broke off the stream before its end.",
         "stream_stalled": "The upstream sent nothing for too long.",
+        "secret_unreadable": "The connection's key can't be read with the storage key at hand.",
     }.get(kind, "The upstream sent an error.")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -22,6 +22,9 @@ from omniroute.usage.rollups import add_rows
 
 INTERRUPTED = "interrupted"  # the class of a row that was written for a worker that is gone
 
+ROW_FAULTS = (TypeError, ValueError, OverflowError, KeyError)  # what Python says of a value that has no place in its column
+
+T = TypeVar("T")
 Settle = Callable[[Mapping[str, Any]], Settlement]  # what a ticket comes to by the row
 
 
@@ -39,14 +42,19 @@ class Bodies(NamedTuple):
 Keep = Callable[[Session, Sequence[Bodies]], None]
 
 
+class BadRow(Exception):
+    """One of the records can't be written, whatever the state of the database."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One request that is over. `settle` is there when it holds a ticket of that name."""
+    """One request that is over. `settle` is there when it holds a ticket of that name; `lapsed`, when that was just seen."""
 
     row: Mapping[str, Any]
     ticket: str | None = None
     settle: Settle | None = None
     bodies: Bodies | None = None
+    lapsed: bool = False
 
 
 class Journal:
@@ -57,21 +65,21 @@ class Journal:
         self._unsettled: list[Settlement] = []  # their rows are written, and Redis was away
 
     def write(self, records: Sequence[Record]) -> None:
-        """Each is counted once, however often it is written. Raises DatabaseAway when nothing was."""
-        rows = [storable(record.row) for record in records]
+        """Each is counted once, however often it is written. Raises DatabaseAway or BadRow when nothing was."""
+        rows = _faults_told(lambda: [storable(record.row) for record in records])
         inside = self._shared.in_database
 
         def work(session: Session) -> list[Settlement]:
             before = _counted(session, rows)
             pairs = zip(rows, records, strict=True)
-            due = [_due(row, record.settle, before.get(row["id"])) for row, record in pairs if record.settle is not None]
+            due = [_due(row, record, before.get(row["id"])) for row, record in pairs if record.settle is not None]
             if kept := [record.bodies for record in records if record.bodies is not None]:
                 self._keep(session, kept)
             if inside:
                 self._shared.settle(due, session)
             return due
 
-        due = self._database.write(work)
+        due = _faults_told(lambda: self._database.write(work))
         if inside:
             self._settled([settlement.ticket for settlement in due])
         else:
@@ -99,6 +107,18 @@ class Journal:
         return len(self._unsettled)
 
 
+def _faults_told(write: Callable[[], T]) -> T:
+    """Whatever fails for all rows is an outage: tables that are not there, a server that only reads. Raises BadRow for what is
+    the fault of a row.
+    """
+    try:
+        return write()
+    except (sa.exc.DataError, sa.exc.IntegrityError, *ROW_FAULTS) as exc:
+        raise BadRow(str(exc)) from exc
+    except sa.exc.DatabaseError as exc:
+        raise DatabaseAway(f"The database does not take log rows ({type(exc).__name__}).") from exc
+
+
 def _counted(session: Session, rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Write the rows with their sums. Returns those that were there before: of a batch that was written but whose answer was
     lost, or of a request that was given up for lost.
@@ -123,12 +143,15 @@ def _replaces(row: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
     return before is not None and before["kind"] == INTERRUPTED and row["kind"] != INTERRUPTED
 
 
-def _due(row: Mapping[str, Any], settle: Settle, before: Mapping[str, Any] | None) -> Settlement:
+def _due(row: Mapping[str, Any], record: Record, before: Mapping[str, Any] | None) -> Settlement:
     """What the ticket comes to. Where it is gone, either the store has lost it and it counts all the same, or it was settled by
     a guess, and what that was wrong by counts.
     """
+    settle = record.settle
+    assert settle is not None  # whoever asks has looked
     if before is None:
-        return (settled := settle(row))._replace(otherwise=settled.parts)
+        right = settle(row)
+        return right if record.lapsed else right._replace(otherwise=right.parts)
     if not _replaces(row, before):
         return settle(before)
     right, guessed = settle(row), settle(before)

@@ -16,7 +16,7 @@ import gevent
 from gevent.event import Event
 
 from omniroute.errors import OperationError
-from omniroute.usage.journal import Journal, Record
+from omniroute.usage.journal import BadRow, Journal, Record
 
 log = logging.getLogger(__name__)
 
@@ -85,9 +85,9 @@ class LogQueue:
         except OperationError as exc:
             log.warning("log rows wait: %s", exc, extra={"waiting": len(self._records)})
             return False
-        except Exception:  # one that no database takes must not hold up the others, nor end this greenlet
+        except BadRow as exc:
             if len(batch) == 1:
-                log.exception("a log row can't be written")
+                log.error("a log row can't be written: %s", exc)
                 if self._records and self._records[0] is batch[0]:
                     self._drop(self._records.popleft())
                 return True

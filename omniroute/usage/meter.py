@@ -9,23 +9,24 @@ usage/recovery.py.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from omniroute.clock import Clock
 from omniroute.errors import DatabaseAway, LimitReached, LimitsAway, PriceUnknown
-from omniroute.limits.limit import HOUR, KeyLimits, Limit, key_limits, quota_limit
+from omniroute.limits.limit import HOUR, KeyLimits, Limit, Line, key_limits, quota_limit
 from omniroute.limits.told import limit_headers
 from omniroute.prices.price import Price, cost
 from omniroute.routing.candidates import Candidate, LeftOut
 from omniroute.routing.configuration import ClientKey
-from omniroute.state.shared import SharedState
+from omniroute.state.shared import Reserved, Settlement, SharedState
 from omniroute.usage.tickets import HABIT_HOURS, HABITS, Ticket, habit
 
 LEASE = 60.0  # seconds
 KEEP_EVERY = 10.0  # seconds: an outage of the store of half a minute loses no lease
 USUAL_OUTPUT = 1024  # tokens, of a key that nothing is known of
+MOST_INPUT = 10**9  # tokens: whatever an upstream has told of itself
 HABIT_FRESH = 1.0  # seconds that a worker goes by what it read of a key's habits
 PATIENCE = (0.05, 0.05, 0.1, 0.15)  # seconds between looks for a place: one that was just left may not be told yet
 
@@ -63,6 +64,7 @@ class Meter:
         self._limits: dict[str, tuple[KeyLimits, tuple[Limit, ...]]] = {}
         self._habits: dict[str, tuple[float, Habits]] = {}
         self._open: set[str] = set()
+        self._abandoned: set[str] = set()  # may have been reserved for a request that nobody waits for
 
     # A client key's limits ----------------------------------------------------------------------------
 
@@ -84,7 +86,7 @@ class Meter:
         habits = self._habits_of(ticket.key_id or "")
         actual, estimated = habits.ratio
         ticket.estimated = claim.input
-        ticket.input = max(1, (claim.input * actual + estimated - 1) // estimated)
+        ticket.input = min(MOST_INPUT, max(1, (claim.input * actual + estimated - 1) // estimated))
         usual = habits.output if habits.output is not None else USUAL_OUTPUT
         ticket.output = usual if claim.most_output is None else min(usual, claim.most_output)
         if any(limit.unit == "usd" for limit, _ in ticket.counted):
@@ -97,9 +99,8 @@ class Meter:
         pauses = iter(PATIENCE)
         while True:
             now = self._clock.now()
-            told = self._shared.reserve(ticket.id, lines, document, now, now + LEASE)
+            told = self._asked(ticket.id, lines, document, now)
             if told.refused is None:
-                self._open.add(ticket.id)
                 after = [used + line.amount for used, line in zip(told.used, lines, strict=True)]
                 ticket.headers = _told(ticket, after, now, claim)
                 return
@@ -134,6 +135,17 @@ class Meter:
         self._habits[key_id] = now, found
         return found
 
+    def _asked(self, ticket: str, lines: Sequence[Line], document: Mapping[str, Any], now: float) -> Reserved:
+        try:
+            told = self._shared.reserve(ticket, lines, document, now, now + LEASE)
+        except BaseException:  # the client left meanwhile, or the store went away: it may be done all the same
+            if ticket not in self._open:
+                self._abandoned.add(ticket)
+            raise
+        if told.refused is None:
+            self._open.add(ticket)
+        return told
+
     # A connection's quota -----------------------------------------------------------------------------
 
     def enter(self, ticket: Ticket | None, candidate: Candidate, claim: Claim, sketch: Mapping[str, Any]) -> Ticket | LeftOut:
@@ -143,7 +155,8 @@ class Meter:
         limit = quota_limit(candidate.connection.id, quota)
         ticket = ticket or Ticket(claim.id, claim.at)
         if not ticket.estimated:
-            ticket.input, ticket.output = claim.input, min(USUAL_OUTPUT, claim.most_output or USUAL_OUTPUT)
+            most = USUAL_OUTPUT if claim.most_output is None else claim.most_output
+            ticket.input, ticket.output = claim.input, min(USUAL_OUTPUT, most)
         priced = None if claim.price is None else cost(claim.price, ticket.input, ticket.output)
         if limit.unit == "usd" and priced is None:
             return candidate.left_out("its price is not known, and its quota is in USD", "price_unknown")
@@ -155,7 +168,7 @@ class Meter:
         ticket.counted = [*others, (limit, line)]
         now = self._clock.now()
         try:
-            told = self._shared.reserve(ticket.id, [line], ticket.document(sketch), now, now + LEASE)
+            told = self._asked(ticket.id, [line], ticket.document(sketch), now)
         except DatabaseAway:
             ticket.counted = others
             return candidate.left_out("its quota can't be checked right now", "limits_unavailable", now + 1)
@@ -163,7 +176,6 @@ class Meter:
             ticket.counted = others
             bucket = told.blocking if told.blocking is not None else line.bucket
             return candidate.left_out("over quota", "over_quota", limit.window.room_at(bucket, now))
-        self._open.add(ticket.id)
         return ticket
 
     def leave(self, ticket: Ticket, candidate: Candidate) -> None:
@@ -178,12 +190,14 @@ class Meter:
         self._open.difference_update(tickets)
 
     def keep(self) -> None:
-        """Move the leases of what is open on. To be called every KEEP_EVERY seconds."""
-        if self._open:
-            try:
+        """Move the leases of what is open on, and give back what nobody waits for. To be called every KEEP_EVERY seconds."""
+        abandoned = tuple(self._abandoned)
+        with contextlib.suppress(DatabaseAway):  # the next time
+            if self._open:
                 self._shared.keep(tuple(self._open), self._clock.now() + LEASE)
-            except DatabaseAway:
-                return  # the next time
+            if abandoned:
+                self._shared.settle([Settlement(ticket, ()) for ticket in abandoned])
+                self._abandoned.difference_update(abandoned)
 
 
 def _amount(limit: Limit, ticket: Ticket) -> int:

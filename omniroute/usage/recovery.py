@@ -23,6 +23,7 @@ from omniroute.usage.tickets import settlement_of
 GRACE = 15.0  # seconds after the lease: a worker that could not reach the store for a while moves its leases on first
 AT_ONCE = 200
 KEPT = "counters are kept"  # a counter that is there as long as the store has lost nothing
+WHO = ("provider_id", "provider_prefix", "upstream_model", "canonical_model", "connection_id", "connection_name", "step_id")
 FOR_EVER = 100 * 366 * 86_400.0  # seconds
 MESSAGE = "The gateway's worker ended in the middle of this request; what it used is estimated."
 REMEDY = "Nothing is to be done. If it happens again, look for what ended the worker in the program's log."
@@ -60,12 +61,16 @@ class Recovery:
 
 
 def _record(lapsed: Lapsed, written: Mapping[str, Any] | None) -> Record:
-    row = written if written is not None else _interrupted(lapsed.document)
-    return Record(row, lapsed.ticket, partial(settlement_of, lapsed))
+    row = written if written is not None else _interrupted(lapsed)
+    return Record(row, lapsed.ticket, partial(settlement_of, lapsed), lapsed=True)
 
 
-def _interrupted(document: Mapping[str, Any]) -> dict[str, Any]:
-    row = {name: value for name, value in document.items() if name != "units"}
+def _interrupted(lapsed: Lapsed) -> dict[str, Any]:
+    """A connection that has given back its part of the quota was not the last to be asked, and who was is not known."""
+    row = {name: value for name, value in lapsed.document.items() if name != "units"}
+    held = {line.counter for line in lapsed.lines}
+    if row.get("connection_id") and f"connection:{row['connection_id']}" not in held:
+        row |= dict.fromkeys(WHO)
     return row | {"kind": INTERRUPTED, "message": MESSAGE, "remedy": REMEDY}
 
 

@@ -97,7 +97,7 @@ class House:
             last[:] = [told.stdout + told.stderr]
             return told.returncode == 0 and " 0 requests hold reservations" in told.stdout
 
-        until(agreed, 15, lambda: f"the books to agree: {last}")
+        until(agreed, 25, lambda: f"the books to agree: {last}")
 
     @contextmanager
     def store(self) -> Iterator[tuple[Database, SharedState]]:
