@@ -17,9 +17,10 @@ CLASSES = tuple(f"{time}_{n}" for time in ("first", "total") for n in range(len(
 SUMS = ("requests", "attempts", *TOKENS, "cost", "unpriced", "guessed", "untold", "total_ms", *CLASSES)
 
 
+AT_ONCE = 1000  # rows of an INSERT
+
+
 def upgrade() -> None:
-    _limits()
-    _logs()
     for name in ("usage_hours", "usage_days"):
         op.create_table(
             name,
@@ -30,6 +31,8 @@ def upgrade() -> None:
             sa.PrimaryKeyConstraint("at", "digest", name=f"pk_{name}"),
         )
     _sum_up()
+    _logs()  # after it: from here on Postgres lets nobody at the rows
+    _limits()
 
 
 def _limits() -> None:
@@ -108,13 +111,32 @@ def _logs() -> None:
 
 
 def _sum_up() -> None:
-    """As omniroute/usage/rollups.py: add_rows does it. What these rows cost is not known."""
-    texts = ("key_id", "provider_id", "connection_id", "upstream_model", "requested_model", "endpoint", "kind")
-    hour = (
-        "CAST(FLOOR(at / 3600) AS BIGINT) * 3600"
-        if op.get_bind().dialect.name != "sqlite"
-        else "CAST(at / 3600 AS INTEGER) * 3600"
-    )
+    """As omniroute/usage/rollups.py: add_rows does it, a day at a time, so that memory is not a matter of how many rows there
+    are. What these rows cost is not known.
+    """
+    connection = op.get_bind()
+    hours = sa.table("usage_hours", *(sa.column(name) for name in ("at", "digest", *DIMENSIONS, *SUMS)))
+    by_hour, by_day = sa.text(_hours_of_a_day(connection.dialect.name == "sqlite")), sa.text(_day_of_hours())
+    first = sa.text("SELECT MIN(at) FROM log_rows WHERE at >= :since")
+    since = -1e300
+    while (at := connection.scalar(first, {"since": since})) is not None:
+        day = {"day": int(at // 86_400) * 86_400, "next": int(at // 86_400) * 86_400 + 86_400}
+        found = connection.execute(by_hour, day)
+        while some := found.fetchmany(AT_ONCE):
+            op.bulk_insert(hours, [_row(*each) for each in some])
+        connection.execute(by_day, day)
+        since = day["next"]
+
+
+def _hours_of_a_day(sqlite: bool) -> str:
+    """Its columns are the hour, DIMENSIONS and SUMS."""
+    hour = "CAST(at / 3600 AS INTEGER) * 3600" if sqlite else "CAST(FLOOR(at / 3600) AS BIGINT) * 3600"
+    named = {name: f"COALESCE({name}, '')" for name in ("key_id", "provider_id", "connection_id", "endpoint", "kind")} | {
+        "model": "COALESCE(upstream_model, '')",
+        "requested_model": "CASE WHEN COALESCE(provider_id, '') = '' THEN '' ELSE COALESCE(requested_model, '') END",
+        "status": "status",
+    }
+    groups = [hour, *(named[name] for name in DIMENSIONS if name != "combo")]
     answered = "kind = 'ok'"
     sums = {
         "requests": "COUNT(*)",
@@ -130,28 +152,25 @@ def _sum_up() -> None:
         for n, low in enumerate((-1, *BOUNDS)):
             within = f"{time}_ms > {low}" + (f" AND {time}_ms <= {BOUNDS[n]}" if n < len(BOUNDS) else "")
             sums[f"{time}_{n}"] = f"SUM(CASE WHEN {within} THEN 1 ELSE 0 END)"
-    groups = [hour, *(f"COALESCE({name}, '')" for name in texts), "status"]
-    found = op.get_bind().execute(
-        sa.text(f"SELECT {', '.join([*groups, *sums.values()])} FROM log_rows GROUP BY {', '.join(groups)}")
+    columns = ", ".join([*groups, *(sums[name] for name in SUMS)])
+    return f"SELECT {columns} FROM log_rows WHERE at >= :day AND at < :next GROUP BY {', '.join(groups)}"
+
+
+def _day_of_hours() -> str:
+    named = ", ".join(("digest", *DIMENSIONS))
+    return (
+        f"INSERT INTO usage_days (at, {named}, {', '.join(SUMS)}) "
+        f"SELECT CAST(:day AS BIGINT), {named}, {', '.join(f'SUM({name})' for name in SUMS)} "
+        f"FROM usage_hours WHERE at >= :day AND at < :next GROUP BY {named}"
     )
-    rows: list[dict[str, object]] = []
-    for at, key, provider, connection, model, requested, endpoint, kind, status, *counts in found:
-        named = (key, provider, connection, model, requested if provider else "", "", endpoint, kind, status)
-        row = dict(zip(DIMENSIONS, named, strict=True)) | {name: int(count) for name, count in zip(sums, counts, strict=True)}
-        digest = hashlib.sha256("\0".join(map(str, named)).encode()).hexdigest()[:32]
-        rows.append({"at": at, "digest": digest, **row})
-    for table, width in (("usage_hours", 3600), ("usage_days", 86_400)):
-        target = sa.table(table, *(sa.column(name) for name in ("at", "digest", *DIMENSIONS, *SUMS)))
-        joined: dict[tuple[int, str], dict[str, object]] = {}
-        for row in rows:
-            at = int(str(row["at"])) // width * width
-            before = joined.get((at, str(row["digest"])))
-            added = row | {"at": at}
-            if before is not None:
-                added |= {name: int(str(row[name])) + int(str(before[name])) for name in SUMS}
-            joined[at, str(row["digest"])] = added
-        if joined:
-            op.bulk_insert(target, list(joined.values()))
+
+
+def _row(at: int, *values: str | int) -> dict[str, object]:
+    key, provider, connection, model, requested, endpoint, kind, status, *sums = values
+    named = (key, provider, connection, model, requested, "", endpoint, kind, status)
+    digest = hashlib.sha256("\0".join(map(str, named)).encode()).hexdigest()[:32]
+    counts = {name: int(count) for name, count in zip(SUMS, sums, strict=True)}
+    return {"at": at, "digest": digest, **dict(zip(DIMENSIONS, named, strict=True)), **counts}
 
 
 def downgrade() -> None:

@@ -29,7 +29,7 @@ def made_up(chance: random.Random, n: int) -> dict[str, Any]:
     row = storable(
         {
             "id": f"r-{n}",
-            "at": 1_800_000_000 + chance.random() * 3 * 86_400,
+            "at": 1_800_000_000 + chance.choice([0, 40]) * 86_400 + chance.random() * 3 * 86_400,
             "key_id": chance.choice([None, "k-1"]),
             "provider_id": provider,
             "connection_id": provider and "c-1",
