@@ -141,7 +141,9 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         standings=standings,
         alerts=Alerts(standings, configuration, board, lambda: ledger.dropped, clock),
         relay=relay,
-        retrieval=Retrieval(catalog, transport, configuration.current, connections.credential, conversation, clock),
+        retrieval=Retrieval(
+            catalog, transport, configuration.current, connections.credential, conversation, ledger, books.meter, clock
+        ),
         probe=probe,
         combo_probe=ComboProbe(probe, combos, configuration, board),
         explain=Explain(configuration, board, clock),

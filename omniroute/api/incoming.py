@@ -61,6 +61,7 @@ def bare_ask(request: Request, format: str, started: float) -> Ask:
         pinned=environ.get("HTTP_X_OMNIROUTE_CONNECTION") or None,
         strict=environ.get("HTTP_X_OMNIROUTE_STRICT", "").lower() == "true",
         no_log=(key is not None and key.no_log) or environ.get("HTTP_X_OMNIROUTE_NO_LOG", "").lower() == "true",
+        method=request.method,
     )
 
 

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, request
 
+from omniroute.api.incoming import bare_ask
 from omniroute.api.outgoing import respond
-from omniroute.edge import current
 from omniroute.errors import BadRequest, NotFound, UpgradeRequired
+from omniroute.relay.ask import Ask
+from omniroute.relay.conversation import FORMAT
 from omniroute.services import Services
 
 
 def add_routes(bp: Blueprint, services: Services) -> None:
-    kept = services.retrieval
+    kept, clock = services.retrieval, services.clock
 
-    def owner() -> str | None:
-        key = current.caller().key
-        return key.id if key is not None else None
+    def asked() -> Ask:
+        return replace(bare_ask(request, FORMAT, clock.tick()), counting=True)
 
     @bp.get("/v1/responses/<response_id>")
     def response(response_id: str) -> Response:
-        return respond(kept.show(response_id, owner(), request.args))
+        return respond(kept.show(response_id, asked(), request.args))
 
     @bp.delete("/v1/responses/<response_id>")
     def delete_response(response_id: str) -> Response:
-        return respond(kept.delete(response_id, owner()))
+        return respond(kept.delete(response_id, asked()))
 
     @bp.get("/v1/responses/<response_id>/input_items")
     def input_items(response_id: str) -> Response:
-        return respond(kept.input_items(response_id, owner(), request.args))
+        return respond(kept.input_items(response_id, asked(), request.args))
 
     @bp.post("/v1/responses/<response_id>/cancel")
     def cancel_response(response_id: str) -> Response:

@@ -19,7 +19,8 @@ DIMENSIONS = ("key_id", "provider_id", "connection_id", "model", "requested_mode
 BOUNDS = (50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000)
 
 # What is summed up. `unpriced` are answered requests whose cost is not known; `guessed` those whose usage is partial or
-# estimated, `untold` those answered without any. `first_<n>` and `total_<n>` count times to first content and to the end.
+# estimated, `untold` those of the unpriced that were answered without any: what nothing was generated for, or what is paid
+# by the request, needs none. `first_<n>` and `total_<n>` count times to first content and to the end.
 SUMS = (
     "requests",
     "attempts",

@@ -69,9 +69,9 @@ class Figures:
     """`cost` is in micro-dollars, of the requests whose price was known; `unpriced` answered ones are not in it.
 
     `tokens` are input and output; cached, cache-write and reasoning tokens are parts of these. `guessed` requests have usage
-    that is partial or estimated, `untold` ones were answered without any. `error_rate` is failed / requests. Times are in
-    ms, read off the classes of models/usage.py: within a class they are taken to be spread evenly. What has no requests, or
-    no times, has None.
+    that is partial or estimated, `untold` ones were answered without any, so that their cost is not known. `error_rate` is
+    failed / requests. Times are in ms, read off the classes of models/usage.py: within a class they are taken to be spread
+    evenly. What has no requests, or no times, has None.
     """
 
     requests: int = 0

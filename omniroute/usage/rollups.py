@@ -59,7 +59,7 @@ def sums(row: Mapping[str, Any]) -> Counter[str]:
     found["attempts"] = len(row["attempts"])
     found["unpriced"] = int(answered and row["cost"] is None)
     found["guessed"] = int(row["usage_source"] in ("partial", "estimated"))
-    found["untold"] = int(answered and row["usage_source"] == "absent")
+    found["untold"] = int(answered and row["cost"] is None and row["usage_source"] == "absent")
     for time in ("first", "total"):
         if row[f"{time}_ms"] is not None:
             found[f"{time}_{bisect_left(BOUNDS, row[f'{time}_ms'])}"] = 1

@@ -59,8 +59,10 @@ def test_one_request(parts: Parts) -> None:
         ({"cost": 0}, set()),
         ({"usage_source": "partial"}, {"guessed"}),
         ({"usage_source": "estimated", "kind": "timeout"}, {"guessed"}),
-        ({"usage_source": "absent"}, {"untold"}),
-        ({"usage_source": "absent", "kind": "timeout"}, set()),
+        ({"usage_source": "absent", "cost": None}, {"unpriced", "untold"}),
+        ({"usage_source": "absent", "cost": None, "kind": "timeout"}, set()),
+        ({"usage_source": "absent", "cost": 0}, set()),  # a count of tokens, or a response that was kept
+        ({"usage_source": "absent", "cost": 40_000}, set()),  # paid by the request
     ],
 )
 def test_what_is_called_out(parts: Parts, columns: dict[str, Any], counted: set[str]) -> None:
@@ -165,7 +167,7 @@ def grouped(session: Session, width: int) -> Iterator[tuple[tuple[Any, ...], lis
         "attempts": sa.func.sum(sa.func.json_array_length(LogRow.attempts)),
         "unpriced": count(answered & LogRow.cost.is_(None)),
         "guessed": count(LogRow.usage_source.in_(["partial", "estimated"])),
-        "untold": count(answered & (LogRow.usage_source == "absent")),
+        "untold": count(answered & LogRow.cost.is_(None) & (LogRow.usage_source == "absent")),
     }
     edges = (-1, *BOUNDS, 2**31 - 1)
     for time in ("first", "total"):
