@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from omniroute.relay.ask import Ask
-from omniroute.usage.journal import Bodies
+from omniroute.usage.bodies import Bodies
 
 USUAL_KB = 64
 

@@ -23,5 +23,5 @@ class Books:
     ) -> None:
         self.meter = Meter(shared, clock)
         self.bodies = BodyStore(database, vault)
-        self.journal = Journal(database, shared, self.meter.over, self.bodies.insert)
+        self.journal = Journal(database, shared, self.meter.over, self.bodies.sealed)
         self.recovery = Recovery(database, shared, self.journal, look, clock)

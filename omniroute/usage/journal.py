@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -17,6 +17,7 @@ from omniroute.errors import DatabaseAway
 from omniroute.models.db import Database
 from omniroute.models.logs import LogRow
 from omniroute.state.shared import Settlement, SharedState
+from omniroute.usage.bodies import Bodies
 from omniroute.usage.logs import insert, storable
 from omniroute.usage.rollups import add_rows
 
@@ -28,27 +29,19 @@ T = TypeVar("T")
 Settle = Callable[[Mapping[str, Any]], Settlement]  # what a ticket comes to by the row
 
 
-class Bodies(NamedTuple):
-    """What a client sent and got, each cut to size; the sizes are those before. For usage/bodies.py."""
-
-    id: str
-    at: float
-    request: bytes | None
-    request_size: int
-    response: bytes | None
-    response_size: int
-
-
-Keep = Callable[[Session, Sequence[Bodies]], None]
+# Makes bodies ready to be stored; what it returns stores them inside the transaction.
+Keep = Callable[[Sequence[Bodies]], Callable[[Session], None]]
 
 
 class BadRow(Exception):
     """One of the records can't be written, whatever the state of the database."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Record:
-    """One request that is over. `settle` is there when it holds a ticket of that name; `lapsed`, when that was just seen."""
+    """One request that is over. `settle` is there when it holds a ticket of that name; `lapsed`, when that was just seen. While
+    it waits it may lose its bodies, and nothing else changes.
+    """
 
     row: Mapping[str, Any]
     ticket: str | None = None
@@ -58,7 +51,7 @@ class Record:
 
 
 class Journal:
-    """`settled` is told which tickets need no lease any more; `keep` stores bodies, inside the transaction."""
+    """`settled` is told which tickets need no lease any more; `keep` is for bodies."""
 
     def __init__(self, database: Database, shared: SharedState, settled: Callable[[Iterable[str]], None], keep: Keep) -> None:
         self._database, self._shared, self._settled, self._keep = database, shared, settled, keep
@@ -67,14 +60,16 @@ class Journal:
     def write(self, records: Sequence[Record]) -> None:
         """Each is counted once, however often it is written. Raises DatabaseAway or BadRow when nothing was."""
         rows = _faults_told(lambda: [storable(record.row) for record in records])
+        bodies = [record.bodies for record in records if record.bodies is not None]
+        store_bodies = self._keep(bodies) if bodies else None
         inside = self._shared.in_database
 
         def work(session: Session) -> list[Settlement]:
             before = _counted(session, rows)
             pairs = zip(rows, records, strict=True)
             due = [_due(row, record, before.get(row["id"])) for row, record in pairs if record.settle is not None]
-            if kept := [record.bodies for record in records if record.bodies is not None]:
-                self._keep(session, kept)
+            if store_bodies is not None:
+                store_bodies(session)
             if inside:
                 self._shared.settle(due, session)
             return due

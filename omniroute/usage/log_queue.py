@@ -2,7 +2,7 @@
 
 A request never waits for the database. When the queue is full the oldest is dropped and counted; when the database is away
 they wait here. What is dropped while it holds a ticket is not lost to its limits: the ticket lapses, and is settled by what
-was reserved.
+was reserved. Bodies to be stored may take so much memory and no more: above it the oldest are dropped, without their rows.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 import gevent
@@ -21,7 +22,9 @@ from omniroute.usage.journal import BadRow, Journal, Record
 log = logging.getLogger(__name__)
 
 ROOM = 20_000  # requests
+ROOM_BODIES = 64_000_000  # bytes
 BATCH = 500  # a transaction
+BATCH_BODIES = 4_000_000  # bytes after which it ends: sealed in 50 ms, written in as many
 PAUSE = 0.25  # seconds between batches: the log page is at most this far behind
 PAUSE_LIMITED = 0.01  # the same while a limit waits for what is over
 RETRY = 2.0  # seconds to wait when the database is away
@@ -30,13 +33,21 @@ RETRY = 2.0  # seconds to wait when the database is away
 class LogQueue:
     """`put` from any greenlet; `drain` before the worker ends. `used` is told which keys were used, and when."""
 
-    def __init__(self, journal: Journal, used: Callable[[Mapping[str, float]], None], room: int = ROOM) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        used: Callable[[Mapping[str, float]], None],
+        room: int = ROOM,
+        room_bodies: int = ROOM_BODIES,
+    ) -> None:
         self._journal, self._used = journal, used
         self._records: deque[Record] = deque()
-        self._room = room
+        self._with_bodies: deque[Record] = deque()  # those of them, in the same order
+        self._held = self._being_written = 0  # bytes of their bodies; how many of the first are left alone
+        self._room, self._room_bodies = room, room_bodies
         self._filled, self._limited = Event(), Event()
         self._writer: gevent.Greenlet[..., None] | None = None
-        self.dropped = 0
+        self.dropped = self.dropped_bodies = 0
 
     def __len__(self) -> int:
         return len(self._records)
@@ -45,6 +56,10 @@ class LogQueue:
         if len(self._records) >= self._room:
             self._drop(self._records.popleft())
         self._records.append(record)
+        if record.bodies is not None:
+            self._with_bodies.append(record)
+            self._held += record.bodies.held
+            self._drop_bodies()
         if self._writer is None:
             self._writer = gevent.spawn(self._run)
         self._filled.set()
@@ -75,9 +90,10 @@ class LogQueue:
 
     def _write_batch(self, most: int = BATCH) -> bool:
         """Whether it went well: then those of the batch are gone from the queue."""
-        batch = [self._records[at] for at in range(min(most, len(self._records)))]
+        batch = self._first(most)
         if not batch:
             return True
+        self._being_written = sum(record.bodies is not None for record in batch)
         dropped = self.dropped
         try:
             self._journal.write(batch)
@@ -93,10 +109,38 @@ class LogQueue:
                 return True
             return all(self._write_batch(1) for _ in batch)
         for _ in range(len(batch) - (self.dropped - dropped)):  # those dropped meanwhile were the oldest of this batch
-            self._records.popleft()
+            self._forget_bodies(self._records.popleft())
+        self._being_written = 0
         return True
 
+    def _first(self, most: int) -> list[Record]:
+        batch: list[Record] = []
+        held = 0
+        for record in islice(self._records, most):
+            batch.append(record)
+            held += record.bodies.held if record.bodies is not None else 0
+            if held >= BATCH_BODIES:
+                break
+        return batch
+
+    def _drop_bodies(self) -> None:
+        while self._held > self._room_bodies and len(self._with_bodies) > self._being_written:
+            record = self._with_bodies[self._being_written]
+            del self._with_bodies[self._being_written]
+            if record.bodies is not None:
+                self._held -= record.bodies.held
+            record.bodies = None
+            if not self.dropped_bodies:
+                log.warning("bodies are not stored: more wait for the database than there is room for; their rows are kept")
+            self.dropped_bodies += 1
+
+    def _forget_bodies(self, record: Record) -> None:
+        if record.bodies is not None:
+            self._with_bodies.popleft()  # it is the first one: `record` was the first of all
+            self._held -= record.bodies.held
+
     def _drop(self, record: Record) -> None:
+        self._forget_bodies(record)
         self.dropped += 1
         if record.ticket is not None:
             self._journal.give_up(record.ticket)

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
+from cryptography.fernet import Fernet
 
 from omniroute.limits.limit import Budget, KeyLimits, key_limits
 from omniroute.models.db import Database
 from omniroute.models.logs import LogRow
 from omniroute.prices.price import Price, Rates
 from omniroute.routing.configuration import ClientKey, Configuration
+from omniroute.security.vault import Vault
 from omniroute.state.shared import SharedState
+from omniroute.usage.bodies import BodyStore
 from omniroute.usage.journal import Journal, Record
 from omniroute.usage.meter import Claim, Meter
 from omniroute.usage.reconcile import Reconcile
@@ -40,7 +43,8 @@ class Books:
 
     def __post_init__(self) -> None:
         self.meter = Meter(self.shared, self.clock)
-        self.journal = Journal(self.database, self.shared, self.meter.over, lambda session, bodies: None)
+        self.bodies = BodyStore(self.database, Vault([Fernet.generate_key().decode()]))
+        self.journal = Journal(self.database, self.shared, self.meter.over, self.bodies.sealed)
         self.configuration = Configuration(1, {}, {}, {}, {self.key.digest: self.key}, {})
         self.recovery = Recovery(self.database, self.shared, self.journal, lambda: self.configuration, self.clock)
         self.reconcile = Reconcile(self.database, self.shared, self.clock)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from omniroute.models.logs import LogRow
 from omniroute.models.usage import DayRow, HourRow
-from omniroute.usage.bodies import BodyStore
+from omniroute.usage.bodies import Bodies, BodyStore
 from omniroute.usage.logs import insert_rows
 from omniroute.usage.retention import BATCH, LONGEST, REST, Retention
 from tests.parts import ADMIN, START, HandClock, Parts
@@ -31,7 +31,7 @@ def write(parts: Parts, bodies: BodyStore, *days_ago: float) -> None:
 
     def work(session: Any) -> None:
         insert_rows(session, rows)
-        bodies.insert(session, [(row["id"], row["at"], b"x", 1, None, 0) for row in rows])
+        bodies.sealed([Bodies(row["id"], row["at"], b"x", 1, None, 0) for row in rows])(session)
 
     parts.database.write(work)
 

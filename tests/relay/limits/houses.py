@@ -109,7 +109,7 @@ class House:
     def recover(self) -> None:
         """What the leader does once leases have lapsed, as if that time had gone by."""
         with self.store() as (database, shared):
-            journal = Journal(database, shared, lambda tickets: None, lambda session, bodies: None)
+            journal = Journal(database, shared, lambda tickets: None, lambda bodies: lambda session: None)
             Recovery(database, shared, journal, _no_configuration, LaterClock(LEASE + GRACE + 1)).recover()
 
 
