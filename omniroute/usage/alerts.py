@@ -73,8 +73,8 @@ class Alerts:
                 "warn",
                 "log_rows_dropped",
                 f"{rows} lost.",
-                "More requests came than could be written down while the database was away or slow. Limits count what was reserved "
-                "for them; those without limits are in no sum.",
+                "More requests came than could be written down while the database was away or slow. Limits count what was "
+                "reserved for them; those without limits are in no sum.",
                 "Look whether the database keeps up. The number is of one worker since it was started.",
                 LOGS,
             )
