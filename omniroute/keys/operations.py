@@ -169,7 +169,7 @@ class Keys:
             read.refuse("allowed_endpoints", "must be paths such as /v1/messages")
         no_log, log_bodies = (read.flag(name, getattr(row, name) if row else False) for name in ("no_log", "log_bodies"))
         if no_log and log_bodies:
-            read.refuse("log_bodies", "can't be on for a key that keeps no log rows: switch one of the two off")
+            read.refuse("log_bodies", "can't be on for a key that keeps as little as possible: switch one of the two off")
         return {
             "scopes": [scope for scope in SCOPES if scope in scopes],
             "expires_at": self._expiry(read, row.expires_at if row else None),
