@@ -42,6 +42,7 @@ OmniRouteError
    |- Throttled            429  too many tries
    |- UpstreamTrouble      502  an upstream had to be asked, and failed
    `- DatabaseAway         503
+      `- CountersLost      503  limits have to be counted anew first
 """
 
 from __future__ import annotations
@@ -439,6 +440,10 @@ class DatabaseAway(OperationError):
     """The database can't be reached, or is locked for too long. Nothing was changed."""
 
     status, code = 503, "database_unavailable"
+
+
+class CountersLost(DatabaseAway):
+    """The store of limits is empty: what keys and connections have used has to be counted first (usage/refill.py)."""
 
 
 def with_request(problem: Problem, request_id: str, attempts: tuple[AttemptNote, ...] = ()) -> Problem:

@@ -10,14 +10,14 @@ from omniroute.usage.retention import Retention
 def jobs_of(services: Services) -> Jobs:
     """Not begun yet."""
     shared, clock = services.shared, services.clock
-    recovery = services.books.recovery
-    retention = Retention(services.database, services.books.bodies, services.preferences.all, clock)
+    books = services.books
+    retention = Retention(services.database, books.bodies, services.preferences.all, clock)
     return Jobs(
         shared,
         clock,
         (
-            Task("refill", 5.0, recovery.refill),
-            Task("recover", 5.0, recovery.recover),
+            Task("refill", 5.0, books.refill.run),
+            Task("recover", 5.0, books.recovery.recover),
             Task("sweep", 60.0, lambda: shared.sweep(clock.now())),
             Task("retention", 60.0, retention.run),
         ),

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from omniroute.errors import CountersLost
 from omniroute.limits.limit import Line
 from omniroute.state.redis_client import KEPT, PREFIX, RedisClient
-from omniroute.state.shared import Lapsed, Part, Reserved, Settlement
+from omniroute.state.shared import FILLED, Lapsed, Part, Reserved, Settlement
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -95,12 +96,14 @@ local function whole(number) return string.format('%.0f', number) end
 """
 
 # ARGV: ticket, now, until, the lines with what they need room for, then the members of the document with their texts.
-# Returns the number of the line that has no room, or 0; the bucket that blocks it, or ''; and what is used in each window.
+# Returns the number of the line that has no room, or 0, or -1 where all is lost; the bucket that blocks it, or '';
+# and what is used in each window.
 RESERVE = (
     COMMON
     + f"""
 local ticket, now, ends, lines = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), cjson.decode(ARGV[4])
 local told = {{0, ''}}
+if redis.call('EXISTS', COUNT .. '{FILLED}') == 0 then return {{-1, ''}} end
 for number, line in ipairs(lines) do
     local limit = tonumber(line[6])
     local spent, reserved, buckets, amounts = window(line[1], line[5])
@@ -244,6 +247,8 @@ class RedisTickets:
         members = [text for name, value in document.items() for text in (name, orjson.dumps(value).decode())]
         told = self._client.run(RESERVE, [], ticket, repr(now), repr(until), orjson.dumps(given).decode(), *members)
         number, blocking, *used = told
+        if number < 0:
+            raise CountersLost("What limits have counted is lost, and is being counted anew from the log. Try again in a moment.")
         refused, blocked_by = (number - 1, int(blocking) if blocking else None) if number else (None, None)
         return Reserved(refused, tuple(map(int, used)), blocked_by)
 

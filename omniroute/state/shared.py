@@ -15,6 +15,7 @@ from omniroute.routing.health import Condition, Health, Place
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+FILLED = "counters are kept"  # a counter that is there as long as the store has lost nothing
 Change = Callable[[Condition], Condition]  # pure: it may run more than once
 
 
@@ -106,7 +107,8 @@ class SharedState(Protocol):
         """Reserve all lines, if each has room, or none. Room is there while spent + reserved in its window are below its limit.
 
         The ticket's lease ends at `until`, but what lapses stays reserved until somebody settles it (see `lapsed`). A ticket
-        that is there already gets the lines added, and the members of `document` over those that it has.
+        that is there already gets the lines added, and the members of `document` over those that it has. A store that may lose
+        what it holds raises CountersLost until something is spent in FILLED.
         """
 
     def release(self, ticket: str, counters: Iterable[str]) -> None:

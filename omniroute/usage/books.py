@@ -1,4 +1,4 @@
-"""The books as one: what holds limits, what writes requests down, and what finds what a death left behind."""
+"""The books as one: what holds limits, what writes requests down, and what mends them after a death."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from omniroute.usage.bodies import BodyStore
 from omniroute.usage.journal import Journal
 from omniroute.usage.meter import Meter
 from omniroute.usage.recovery import Recovery
+from omniroute.usage.refill import Refill
 
 
 class Books:
@@ -21,7 +22,8 @@ class Books:
     def __init__(
         self, database: Database, shared: SharedState, vault: Vault, look: Callable[[], Configuration], clock: Clock
     ) -> None:
-        self.meter = Meter(shared, clock)
+        self.refill = Refill(database, shared, look, clock)
+        self.meter = Meter(shared, clock, self.refill.run)
         self.bodies = BodyStore(database, vault)
         self.journal = Journal(database, shared, self.meter.over, self.bodies.sealed)
-        self.recovery = Recovery(database, shared, self.journal, look, clock)
+        self.recovery = Recovery(database, shared, self.journal, clock)

@@ -9,12 +9,12 @@ usage/recovery.py.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from omniroute.clock import Clock
-from omniroute.errors import DatabaseAway, LimitReached, LimitsAway, PriceUnknown
+from omniroute.errors import CountersLost, DatabaseAway, LimitReached, LimitsAway, PriceUnknown
 from omniroute.limits.limit import HOUR, KeyLimits, Limit, Line, key_limits, quota_limit
 from omniroute.limits.told import limit_headers
 from omniroute.prices.price import Price, cost
@@ -29,6 +29,7 @@ USUAL_OUTPUT = 1024  # tokens, of a key that nothing is known of
 MOST_INPUT = 10**9  # tokens: whatever an upstream has told of itself
 HABIT_FRESH = 1.0  # seconds that a worker goes by what it read of a key's habits
 PATIENCE = (0.05, 0.05, 0.1, 0.15)  # seconds between looks for a place: one that was just left may not be told yet
+REFILLING = (0.1,) * 30  # the same while another worker counts what an empty store has lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,12 @@ class Habits:
 
 
 class Meter:
-    """One a worker."""
+    """One a worker. `refill` gives a store that has lost its counters what the log has, and says whether it has it now."""
 
     keep_every = KEEP_EVERY
 
-    def __init__(self, shared: SharedState, clock: Clock) -> None:
-        self._shared, self._clock = shared, clock
+    def __init__(self, shared: SharedState, clock: Clock, refill: Callable[[], bool]) -> None:
+        self._shared, self._clock, self._refill = shared, clock, refill
         self._limits: dict[str, tuple[KeyLimits, tuple[Limit, ...]]] = {}
         self._habits: dict[str, tuple[float, Habits]] = {}
         self._open: set[str] = set()
@@ -137,7 +138,7 @@ class Meter:
 
     def _asked(self, ticket: str, lines: Sequence[Line], document: Mapping[str, Any], now: float) -> Reserved:
         try:
-            told = self._shared.reserve(ticket, lines, document, now, now + LEASE)
+            told = self._reserved(ticket, lines, document, now)
         except BaseException:  # the client left meanwhile, or the store went away: it may be done all the same
             if ticket not in self._open:
                 self._abandoned.add(ticket)
@@ -145,6 +146,18 @@ class Meter:
         if told.refused is None:
             self._open.add(ticket)
         return told
+
+    def _reserved(self, ticket: str, lines: Sequence[Line], document: Mapping[str, Any], now: float) -> Reserved:
+        pauses = iter(REFILLING)
+        while True:
+            try:
+                return self._shared.reserve(ticket, lines, document, now, now + LEASE)
+            except CountersLost:
+                pause = next(pauses, None)
+                if pause is None:
+                    raise
+                if not self._refill():
+                    self._clock.sleep(pause)
 
     # A connection's quota -----------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from omniroute.models.usage import DIMENSIONS, SUMS, HourRow
 from omniroute.routing.configuration import Configuration
 from omniroute.state.recount import Recount
 from omniroute.state.shared import SharedState
-from omniroute.usage.recovery import kept_limits
+from omniroute.usage.refill import kept_limits
 from omniroute.usage.rollups import DAY, HOUR, add_rows
 
 COMPARED = ("requests", "input_tokens", "output_tokens", "cost")

@@ -7,14 +7,17 @@ from contextlib import contextmanager
 
 from omniroute.models.db import Database
 from omniroute.state.redis import RedisState
-from omniroute.state.shared import SharedState
+from omniroute.state.shared import FILLED, Part, SharedState
 from omniroute.state.sql import SqlState
+
+FOR_EVER = 10_000_000_000.0
 
 
 @contextmanager
 def opened(url: str) -> Iterator[SharedState]:
     if url.startswith("redis"):
         store = RedisState(url)
+        store.spend([Part(FILLED, 0, 1, FOR_EVER)])
         yield store
         store.close()
         return

@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 from redis import Redis
 
-from omniroute.errors import DatabaseAway
+from omniroute.errors import CountersLost, DatabaseAway
 from omniroute.limits.limit import KEPT_AFTER, MINUTE, Limit, Line
 from omniroute.limits.windows import Level
 from omniroute.models.db import Database
 from omniroute.models.shared import CounterRow
-from omniroute.state.shared import Lapsed, Part, Reserved, Settlement, SharedState
+from omniroute.state.shared import FILLED, Lapsed, Part, Reserved, Settlement, SharedState
 from omniroute.state.sql import SqlState
 from tests.redis_server import RedisServer
 from tests.state.stores import opened
@@ -374,8 +374,8 @@ def test_more_is_swept_than_goes_at_once(shared: SharedState) -> None:
 
 
 def keys(client: Redis, kinds: Iterable[str]) -> dict[str, int]:
-    """With the seconds that are left to each."""
-    found = (key.decode() for key in client.scan_iter("omniroute:*"))
+    """With the seconds that are left to each. What says that nothing is lost is not among them: it stays."""
+    found = (key.decode() for key in client.scan_iter("omniroute:*") if not key.endswith(FILLED.encode()))
     return {key: client.ttl(key) for key in found if key.removeprefix("omniroute:").startswith(tuple(kinds))}
 
 
@@ -425,6 +425,18 @@ def test_a_ticket_that_redis_has_lost_is_no_longer_told_of(redis_server: RedisSe
         client.delete("omniroute:ticket:t")
         assert tickets(store).keys() == {"u"}
         assert client.zcard("omniroute:tickets") == 1
+
+
+def test_nothing_is_reserved_in_a_redis_that_was_emptied(redis_server: RedisServer) -> None:
+    with opened(redis_server.url) as store, Redis.from_url(redis_server.url) as client:
+        reserve(store, "t", line("k"))
+        redis_server.empty()
+        for _ in range(2):
+            with pytest.raises(CountersLost):
+                reserve(store, "t", line("k"))
+        assert client.dbsize() == 0
+        store.spend([part("k", 9), part(FILLED, 1)])
+        assert reserve(store, "t", line("k")) == Reserved(None, (9,))
 
 
 def test_what_redis_refuses_is_away_to_callers_and_shows_in_the_log_once(

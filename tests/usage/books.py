@@ -21,6 +21,7 @@ from omniroute.usage.journal import Journal, Record
 from omniroute.usage.meter import Claim, Meter
 from omniroute.usage.reconcile import Reconcile
 from omniroute.usage.recovery import Recovery
+from omniroute.usage.refill import Refill
 from omniroute.usage.tickets import Ticket
 from tests.parts import HandClock
 
@@ -42,11 +43,12 @@ class Books:
     key: ClientKey = KEY
 
     def __post_init__(self) -> None:
-        self.meter = Meter(self.shared, self.clock)
+        self.configuration = Configuration(1, {}, {}, {}, {self.key.digest: self.key}, {})
+        self.refill = Refill(self.database, self.shared, lambda: self.configuration, self.clock)
+        self.meter = Meter(self.shared, self.clock, self.refill.run)
         self.bodies = BodyStore(self.database, Vault([Fernet.generate_key().decode()]))
         self.journal = Journal(self.database, self.shared, self.meter.over, self.bodies.sealed)
-        self.configuration = Configuration(1, {}, {}, {}, {self.key.digest: self.key}, {})
-        self.recovery = Recovery(self.database, self.shared, self.journal, lambda: self.configuration, self.clock)
+        self.recovery = Recovery(self.database, self.shared, self.journal, self.clock)
         self.reconcile = Reconcile(self.database, self.shared, self.clock)
 
     def admit(self, id: str, input: int = 100, most_output: int | None = 50, **more: Any) -> Ticket:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
 
-from omniroute.errors import LimitReached, LimitsAway, PriceUnknown
+from omniroute.errors import DatabaseAway, LimitReached, LimitsAway, PriceUnknown
+from omniroute.limits.limit import ConnectionQuota, quota_limit
 from omniroute.models.db import Database
 from omniroute.models.usage import HourRow
+from omniroute.routing.configuration import Configuration, Connection
 from omniroute.state.redis import RedisState
 from omniroute.state.sql import SqlState
 from omniroute.usage.journal import Record
 from omniroute.usage.meter import LEASE, USUAL_OUTPUT
 from omniroute.usage.recovery import GRACE
+from omniroute.usage.refill import Refill
 from tests.redis_server import RedisServer
 from tests.usage.books import Books
 
@@ -161,12 +165,12 @@ def test_leases_are_moved_on_while_requests_run(books: Books) -> None:
 
 
 def test_a_store_that_lost_its_counters_gets_what_the_log_has(books: Books) -> None:
-    books.recovery.refill()  # a new store has none
+    books.refill.run()  # a new store has none
     books.settle(books.admit("a"), books.row("a"))
     running = books.admit("b")
     books.shared.forget_counters("")
-    books.recovery.refill()
-    books.recovery.refill()
+    books.refill.run()
+    books.refill.run()
     assert books.standing()["USD per day"] == (150, 0) and books.standing()["tokens per month"] == (120, 0)
     books.settle(running, books.row("b"))
     assert not books.reconcile.balance(books.configuration).differences
@@ -186,6 +190,79 @@ def test_differences_are_found_and_mended(books: Books) -> None:
     assert books.standing()["USD per day"] == (150, 0)
 
 
+@pytest.fixture
+def on_redis(sqlite_url: str, redis_server: RedisServer) -> Iterator[Books]:
+    with closing(Database(sqlite_url)) as database, closing(RedisState(redis_server.url)) as shared:
+        yield Books(database, shared)
+
+
+def test_a_redis_that_was_emptied_lets_nobody_over_a_budget(on_redis: Books, redis_server: RedisServer) -> None:
+    """Whoever comes first counts what the log has, and nobody else has to."""
+    books = on_redis
+    books.settle(books.admit("a"), books.row("a") | {"cost": 10_000})
+    for id in "bc":
+        redis_server.empty()
+        with pytest.raises(LimitReached, match="USD per day"):
+            books.admit(id)
+    books.clock.move(86_400)
+    redis_server.empty()
+    books.settle(books.admit("d"), books.row("d"))
+    assert books.standing()["USD per day"] == (150, 0)
+    assert not books.reconcile.balance(books.configuration).differences
+
+
+def test_while_another_worker_refills_limits_fail_closed(on_redis: Books) -> None:
+    books = on_redis
+    now = books.clock.now()
+    hold = books.shared.hold("refill", 1, now, now + LEASE)
+    assert hold is not None and not books.refill.run()
+    with pytest.raises(LimitsAway):
+        books.admit("a")
+    assert not books.shared.lapsed(float("inf"), 10)
+    other = threading.Timer(0.2, books.shared.let_go, [[hold]])
+    other.start()
+    books.admit("a")  # it waits for the other one
+    other.join()
+    assert books.refill.run()
+
+
+def test_a_worker_that_dies_while_it_refills_is_not_waited_for(on_redis: Books) -> None:
+    now = on_redis.clock.now()
+    assert on_redis.shared.hold("refill", 1, now, now + 30)
+    on_redis.clock.move(31)
+    on_redis.admit("a")
+
+
+def test_a_redis_that_is_emptied_while_it_is_refilled(on_redis: Books, redis_server: RedisServer) -> None:
+    books = on_redis
+    books.settle(books.admit("a"), books.row("a"))
+    redis_server.empty()
+
+    def look() -> Configuration:
+        redis_server.empty()
+        return books.configuration
+
+    with pytest.raises(DatabaseAway, match="emptied"):
+        Refill(books.database, books.shared, look, books.clock).run()
+    books.admit("b")
+    assert books.standing()["USD per day"] == (150, 200)
+
+
+def test_what_is_refilled_leaves_a_rolling_window_when_it_would_have(on_redis: Books, redis_server: RedisServer) -> None:
+    books, quota = on_redis, ConnectionQuota("tokens", 1000, "5h", "rolling")
+    connection = Connection("c", "p", "a connection", {}, quota=quota)
+    books.configuration = Configuration(1, {}, {}, {"p": (connection,)}, {}, {})
+    limit = quota_limit("c", quota)
+    began = books.clock.now()
+    for n in range(3):
+        books.journal.write([Record(books.row(f"{n}", connection_id="c"))])
+        books.clock.move(3600)
+    assert books.refill.run()
+    for hours, left in ((3, 360), (5.2, 240), (6.2, 120), (7.2, 0)):
+        at = began + hours * 3600
+        assert books.shared.counted([(limit.counter, limit.window.span(at).since)])[limit.counter] == (left, 0)
+
+
 def test_limits_fail_closed_while_redis_is_away_and_rows_are_written(sqlite_url: str, redis_server: RedisServer) -> None:
     with closing(Database(sqlite_url)) as database, closing(RedisState(redis_server.url)) as shared:
         books = Books(database, shared)
@@ -196,7 +273,7 @@ def test_limits_fail_closed_while_redis_is_away_and_rows_are_written(sqlite_url:
         with pytest.raises(LimitsAway):
             books.admit("b")
         redis_server.start()  # with nothing in it
-        books.recovery.refill()
+        books.refill.run()
         books.journal.settle_rest()
         assert books.journal.unsettled == 0
         assert books.standing()["USD per day"] == (150, 0)

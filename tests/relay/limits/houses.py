@@ -16,7 +16,6 @@ from bench.gateway import settings
 from bench.processes import PYTHON, environment
 from omniroute.clock import Clock
 from omniroute.models.db import Database
-from omniroute.routing.configuration import Configuration
 from omniroute.state.redis import RedisState
 from omniroute.state.shared import SharedState
 from omniroute.state.sql import SqlState
@@ -110,11 +109,7 @@ class House:
         """What the leader does once leases have lapsed, as if that time had gone by."""
         with self.store() as (database, shared):
             journal = Journal(database, shared, lambda tickets: None, lambda bodies: lambda session: None)
-            Recovery(database, shared, journal, _no_configuration, LaterClock(LEASE + GRACE + 1)).recover()
-
-
-def _no_configuration() -> Configuration:
-    raise AssertionError("recovery of tickets needs none")
+            Recovery(database, shared, journal, LaterClock(LEASE + GRACE + 1)).recover()
 
 
 @contextmanager

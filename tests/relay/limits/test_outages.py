@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,27 @@ def test_without_redis(tmp_path: Path, upstream: Upstream, redis_server: RedisSe
         answered, refused = outage(house, redis_server.stop, redis_server.start)
         house.rows(answered + refused + 2)
         house.books_agree()
+
+
+def test_a_redis_that_is_emptied_under_load(tmp_path: Path, upstream: Upstream, redis_server: RedisServer) -> None:
+    """Whose budget is used up is served by nobody, and all others go on, with no process for background jobs."""
+    env = {"REDIS_URL": redis_server.url, "BACKGROUND_JOBS": "off"}
+    with running_gateway(tmp_path, workers=2, **env) as gateway:
+        house = House(gateway, env, tmp_path)
+        furnish(house, upstream)
+        used_up, its_id = house.key()
+        house.budget(its_id, limit_usd=COST / 1e6)
+        rich, rich_id = house.key()
+        house.budget(rich_id, limit_usd=10_000 * COST / 1e6)
+        assert [ask(house.gateway.url, key).status for key in (used_up, rich)] == [200, 200]  # type: ignore[union-attr]
+        house.rows(2)
+        with load(house, used_up) as refused, load(house, rich) as served:
+            for _ in range(3):
+                redis_server.empty()
+                enough = served[200] + 20, refused[429] + 20
+                until(partial(_reached, served, refused, enough), 15, lambda: f"requests to flow: {served} {refused}")
+        assert refused.keys() == {429} and served.keys() == {200}
+
+
+def _reached(served: Counter[int | None], refused: Counter[int | None], enough: tuple[int, int]) -> bool:
+    return served[200] > enough[0] and refused[429] > enough[1]
