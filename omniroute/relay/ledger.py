@@ -214,7 +214,7 @@ class Entry:
         return {
             "id": ask.request_id,
             "at": self.at,
-            "method": "POST",
+            "method": ask.method,
             "path": ask.endpoint,
             "endpoint": ask.endpoint,
             "format": ask.format,
