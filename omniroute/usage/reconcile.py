@@ -6,6 +6,7 @@ empty. The rows are what is right; `repair` makes the others agree with them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from omniroute.clock import Clock, moment
 from omniroute.limits.limit import Limit
+from omniroute.limits.windows import Rolling, Window
 from omniroute.models.db import Database
 from omniroute.models.logs import LogRow
 from omniroute.models.usage import DIMENSIONS, SUMS, HourRow
@@ -104,7 +106,7 @@ class Reconcile:
 
     def _wrong_days(self, hours: dict[int, Figures]) -> list[int]:
         summed, kept = self._day_figures(hours)
-        return [at for at in summed if summed[at] != kept.get(at)]
+        return [at for at in summed.keys() | kept.keys() if summed.get(at) != kept.get(at)]
 
     def _day_figures(self, hours: dict[int, Figures]) -> tuple[dict[int, Figures], dict[int, Figures]]:
         """Of the days that begin after the first hour that is there."""
@@ -124,10 +126,21 @@ class Reconcile:
     # Limits -------------------------------------------------------------------------------------------
 
     def _limit(self, limit: Limit) -> Difference | None:
-        since = limit.window.span(self._clock.now()).since
-        right = sum(self._recount.logged(limit).values())
+        since = _compared_since(limit.window, self._clock.now())
+        right = sum(amount for bucket, amount in self._recount.logged(limit).items() if bucket >= since)
         kept = self._shared.counted([(limit.counter, since)])[limit.counter][0]
         return None if right == kept else Difference(limit.counter, limit.unit, right, kept)
+
+
+def _compared_since(window: Window, now: float) -> int:
+    """A counter of a rolling window over days may have been counted from whole hours, so it is compared from where an hour and a
+    part of the window begin together: all of a month, and of a week all but the oldest 14 hours at the most.
+    """
+    since = window.span(now).since
+    if isinstance(window, Rolling) and window.seconds > DAY:
+        together = math.lcm(window.part, HOUR)
+        return -(-since // together) * together
+    return since
 
 
 def _differing(rows: dict[int, Figures], kept: dict[int, Figures], name: str) -> Iterator[Difference]:
@@ -143,8 +156,17 @@ def _hour_of(sqlite: bool) -> sa.ColumnElement[int]:
     return (sa.cast(hours, sa.BigInteger) if sqlite else sa.cast(sa.func.floor(hours), sa.BigInteger)) * HOUR
 
 
+def _nobody_writes(session: Session) -> None:
+    """Until the transaction is over: what others commit between its statements would be counted twice. Whoever writes rows has
+    locked this table first, so nobody waits in a ring. SQLite has one writer anyhow.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(sa.text("LOCK TABLE log_rows IN SHARE ROW EXCLUSIVE MODE"))
+
+
 def _sum_hour(session: Session, at: int) -> None:
     """Its rows are added to the day as well; that is summed up anew after."""
+    _nobody_writes(session)
     session.execute(sa.delete(HOURS).where(HOURS.c.at == at))
     within = sa.select(*ROWS.columns).where(ROWS.c.at >= at, ROWS.c.at < at + HOUR)
     rows = [dict(row) for row in session.execute(within).mappings()]
@@ -153,6 +175,7 @@ def _sum_hour(session: Session, at: int) -> None:
 
 
 def _sum_day(session: Session, at: int) -> None:
+    _nobody_writes(session)
     session.execute(sa.delete(DAYS).where(DAYS.c.at == at))
     named = [HOURS.c[name] for name in ("digest", *DIMENSIONS)]
     columns = (sa.literal(at, sa.BigInteger), *named, *(sa.func.sum(HOURS.c[name]) for name in SUMS))

@@ -10,17 +10,21 @@ import pytest
 import sqlalchemy as sa
 
 from omniroute.errors import DatabaseAway, LimitReached, LimitsAway, PriceUnknown
-from omniroute.limits.limit import ConnectionQuota, quota_limit
+from omniroute.limits.limit import WINDOW_SECONDS, ConnectionQuota, QuotaWindow, quota_limit
 from omniroute.models.db import Database
 from omniroute.models.usage import HourRow
 from omniroute.routing.configuration import Configuration, Connection
+from omniroute.state.recount import Recount
 from omniroute.state.redis import RedisState
+from omniroute.state.shared import Part
 from omniroute.state.sql import SqlState
 from omniroute.usage.journal import Record
+from omniroute.usage.logs import insert_rows
 from omniroute.usage.meter import LEASE, USUAL_OUTPUT
 from omniroute.usage.recovery import GRACE
 from omniroute.usage.refill import Refill
 from tests.redis_server import RedisServer
+from tests.upstream.client import until
 from tests.usage.books import Books
 
 NOTHING = {
@@ -190,6 +194,45 @@ def test_differences_are_found_and_mended(books: Books) -> None:
     assert books.standing()["USD per day"] == (150, 0)
 
 
+@pytest.mark.parametrize("window", ["5h", "day", "week", "month"])
+def test_a_rolling_window_that_was_counted_anew_agrees_as_it_moves_on(books: Books, window: QuotaWindow) -> None:
+    quota = ConnectionQuota("requests", 1000, window, "rolling")
+    connection = Connection("c", "p", "a connection", "", quota=quota)
+    books.configuration = Configuration(1, {}, {}, {"p": (connection,)}, {}, {})
+    recount, limit = Recount(books.database, books.shared, books.clock), quota_limit("c", quota)
+    step = WINDOW_SECONDS[window] / 29
+    for n in range(40):
+        books.journal.write([Record(books.row(f"{n}", connection_id="c"))])
+        books.clock.move(step)
+    recount.exactly(limit)
+    for _ in range(70):
+        assert not books.reconcile.balance(books.configuration).differences
+        books.clock.move(step / 3)
+    recount.exactly(limit)
+    books.shared.spend([Part(limit.counter, limit.line(0, books.clock.now()).bucket, 1, 1e11)])
+    (found,) = books.reconcile.balance(books.configuration).differences
+    assert found.kept == found.rows + 1
+
+
+def test_what_is_written_while_sums_are_mended_is_counted_once(emptied_postgres_url: str) -> None:
+    with closing(Database(emptied_postgres_url)) as database:
+        books = Books(database, SqlState(database))
+        books.journal.write([Record(books.row("a"))])
+        books.database.write(lambda session: session.execute(sa.update(HourRow).values(requests=7)) and None)
+        engine = sa.create_engine(emptied_postgres_url)
+        with engine.connect() as beside, sa.orm.Session(beside) as session:
+            insert_rows(session, [books.row("b"), books.row("c", upstream_model="another")])
+            mending = threading.Thread(target=books.reconcile.repair, args=[books.configuration])
+            mending.start()
+            waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            with engine.connect() as looking:
+                until(lambda: looking.scalar(waiting), 10, lambda: "the other transaction to be waited for")
+            session.commit()
+        mending.join()
+        engine.dispose()
+        assert not books.reconcile.balance(books.configuration).differences
+
+
 @pytest.fixture
 def on_redis(sqlite_url: str, redis_server: RedisServer) -> Iterator[Books]:
     with closing(Database(sqlite_url)) as database, closing(RedisState(redis_server.url)) as shared:
@@ -250,7 +293,7 @@ def test_a_redis_that_is_emptied_while_it_is_refilled(on_redis: Books, redis_ser
 
 def test_what_is_refilled_leaves_a_rolling_window_when_it_would_have(on_redis: Books, redis_server: RedisServer) -> None:
     books, quota = on_redis, ConnectionQuota("tokens", 1000, "5h", "rolling")
-    connection = Connection("c", "p", "a connection", {}, quota=quota)
+    connection = Connection("c", "p", "a connection", "", quota=quota)
     books.configuration = Configuration(1, {}, {}, {"p": (connection,)}, {}, {})
     limit = quota_limit("c", quota)
     began = books.clock.now()
