@@ -24,7 +24,7 @@ class Gate:
 
     def __init__(self, meter: Meter, ask: Ask, entry: Entry, resolution: Resolution, configuration: Configuration) -> None:
         self._meter, self._ask, self._entry, self._configuration = meter, ask, entry, configuration
-        self._targets = resolution.targets
+        self._resolution = resolution
         self._claim: Claim | None = None
         self._limits = ask.key.limits if ask.key is not None else None
 
@@ -32,19 +32,20 @@ class Gate:
         """A budget in USD can't be held over what nobody knows the price of."""
         if self._limits is None or not self._limits.counts_money or self._ask.counting:
             return plan
-        unknown = tuple(each for each in plan.candidates if self._price(each.target) is None)
-        if not unknown:
+        priced = [self._price(each.target) is not None for each in plan.candidates]
+        if all(priced):
             return plan
-        known = tuple(each for each in plan.candidates if each not in unknown)
-        ready = sum(each not in unknown for each in plan.candidates[: plan.ready])
-        left = tuple(each.left_out("its price is not known", "price_unknown") for each in unknown)
-        return replace(plan, candidates=known, ready=ready, left_out=(*plan.left_out, *left))
+        pairs = list(zip(plan.candidates, priced, strict=True))
+        known = tuple(each for each, whether in pairs if whether)
+        left = tuple(each.left_out("its price is not known", "price_unknown") for each, whether in pairs if not whether)
+        return replace(plan, candidates=known, ready=sum(priced[: plan.ready]), left_out=(*plan.left_out, *left))
 
     def admit(self, plan: Plan) -> None:
         """The request, before anything is sent. Raises LimitReached, PriceUnknown, LimitsAway."""
         if self._limits is not None and self._ask.key is not None:
-            first = (plan.candidates[0].target,) if plan.candidates else self._targets  # while all are cooling
-            known = (price for target in first if (price := self._price(target)) is not None)
+            # While all are cooling, whoever is free after the wait.
+            asked = (plan.candidates[0].target,) if plan.candidates else self._resolution.targets
+            known = (price for target in asked if (price := self._price(target)) is not None)
             claim = self._claim_of(next(known, None))
             self._entry.ticket = self._meter.admit(self._ask.key, claim, self._entry.sketch())
 

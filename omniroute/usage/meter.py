@@ -174,9 +174,8 @@ class Meter:
         if limit.unit == "usd" and priced is None:
             return candidate.left_out("its price is not known, and its quota is in USD", "price_unknown")
         ticket.cost = priced if ticket.cost is None else ticket.cost
-        line = limit.line(
-            1 if limit.unit == "requests" else priced or 0 if limit.unit == "usd" else ticket.input + ticket.output, claim.at
-        )
+        amounts = {"requests": 1, "tokens": ticket.input + ticket.output, "usd": priced or 0}
+        line = limit.line(amounts[limit.unit], claim.at)
         others = [(each, its) for each, its in ticket.counted if its.counter != line.counter]  # it may be asked a second time
         ticket.counted = [*others, (limit, line)]
         now = self._clock.now()
