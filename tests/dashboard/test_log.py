@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from omniroute.dashboard.log import decision, lines
+from omniroute.usage.bodies import Bodies
 from tests.dashboard.browsing import Browser, Element, Page
 from tests.dashboard.conftest import Desk
 from tests.dashboard.test_pages import assert_clean
@@ -44,8 +45,8 @@ def facts(page: Page) -> dict[str, str]:
 def keep(desk: Desk, request: bytes | None, response: bytes | None, sizes: tuple[int, int] | None = None) -> None:
     """The bodies of row-1, as the relay would have kept them."""
     first, second = sizes or (len(request or b""), len(response or b""))
-    row = ("row-1", desk.services.clock.now(), request, first, response, second)
-    desk.services.database.write(lambda session: desk.services.books.bodies.insert(session, [row]))
+    row = Bodies("row-1", desk.services.clock.now(), request, first, response, second)
+    desk.services.database.write(desk.services.books.bodies.sealed([row]))
 
 
 def bars(page: Page) -> list[list[Element]]:

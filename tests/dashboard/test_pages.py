@@ -10,6 +10,7 @@ import pytest
 
 from omniroute.limits.upstream import Learned
 from omniroute.state.shared import Part
+from omniroute.usage.bodies import Bodies
 from tests.dashboard.browsing import ORIGIN, Browser, Page
 from tests.dashboard.conftest import Desk
 from tests.upstream.relay import Relay
@@ -65,8 +66,8 @@ def full(desk: Desk, relay: Relay) -> Iterator[tuple[Desk, list[str]]]:
     desk.log_row("row-1", status=500, kind=HOSTILE[:64], attempts=[attempt], dropped=[HOSTILE], **told)
     desk.log_row("row-2", **told | {"at": desk.services.clock.now(), "status": 200, "kind": "ok"})
     body = HOSTILE.encode()
-    bodies = ("row-1", 1_800_000_000.0, body, len(body), body, 2 * len(body))
-    desk.services.database.write(lambda session: desk.services.books.bodies.insert(session, [bodies]))
+    bodies = Bodies("row-1", 1_800_000_000.0, body, len(body), body, 2 * len(body))
+    desk.services.database.write(desk.services.books.bodies.sealed([bodies]))
     yield (
         desk,
         [

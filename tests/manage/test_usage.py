@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from omniroute.usage.bodies import Bodies
 from omniroute.usage.logs import insert_rows
 from tests.manage.conftest import Api
 from tests.parts import ADMIN
@@ -160,7 +161,8 @@ def test_no_session_is_held_between_pages(api: Api) -> None:
 def test_stored_bodies_are_read(api: Api) -> None:
     log(api, {}, {})
     services = api.house.services
-    services.database.write(lambda session: services.books.bodies.insert(session, [("row-0000", AT, b'{"a": 1}', 900, b"no", 2)]))
+    bodies = Bodies("row-0000", AT, b'{"a": 1}', 900, b"no", 2)
+    services.database.write(services.books.bodies.sealed([bodies]))
     assert [api("GET", f"/api/usage/logs/row-000{n}")[1]["bodies"] for n in (0, 1)] == [True, False]
     told = {"id": "row-0000", "request": '{"a": 1}', "requestSize": 900, "response": "no", "responseSize": 2}
     assert api("GET", "/api/usage/logs/row-0000/bodies") == (200, {"bodies": told})
