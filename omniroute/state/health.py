@@ -102,7 +102,10 @@ class HealthBoard:
 
     def quota(self, connection_id: str) -> Quota | None:
         """What routing goes by: state/quotas.py says how."""
-        return quota_of(self.learned(connection_id), self._quotas.of(connection_id))
+        own = self._quotas.of(connection_id)
+        if own is None and not self._tally.has_learned_of(connection_id):  # asked for each candidate of each request
+            return None
+        return quota_of(self.learned(connection_id), own)
 
     # What a request learns --------------------------------------------------------------------------
 

@@ -103,6 +103,10 @@ class Tally:
             if window.name not in known or known[window.name].at <= window.at:
                 known[window.name] = window
 
+    def has_learned_of(self, connection_id: str) -> bool:
+        """Whether a window of this connection is known, renewed or not."""
+        return connection_id in self._learned
+
     def learned(self, connection_id: str, now: float) -> tuple[Learned, ...]:
         """The windows of a connection that were not renewed since."""
         known = self._learned.get(connection_id)

@@ -8,7 +8,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from omniroute.errors import Missing
@@ -125,18 +124,26 @@ class LogReports:
 def insert_rows(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write a batch and count it in the rollups; for use inside `Database.write`. A row that is there already is left alone."""
     whole = [storable(row) for row in rows]
-    new = insert(session, whole)
     first = {row["id"]: row for row in reversed(whole)}
-    add_rows(session, [first[row_id] for row_id in new])
+    add_rows(session, [first[row_id] for row_id in insert(session, list(first.values()))])
 
 
 def insert(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Write rows that are `storable` already, without counting them. Returns the ids of those that were not there before."""
+    """Write rows that are `storable` already, each id once, without counting them. Returns the ids of those that were not there
+    before.
+    """
     if not rows:
         return []
-    make = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    statement = make(LogRow).on_conflict_do_nothing().returning(LogRow.id)
-    return list(session.connection().execute(statement, list(rows)).scalars())
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        statement = postgresql_insert(LogRow).on_conflict_do_nothing().returning(LogRow.id)
+        return list(connection.execute(statement, list(rows)).scalars())
+    # The transaction has the lock of everything, so asking first is safe, and half the work of having each row returned.
+    there = set(connection.execute(sa.select(LogRow.id).where(LogRow.id.in_([row["id"] for row in rows]))).scalars())
+    new = [row for row in rows if row["id"] not in there]
+    if new:
+        connection.execute(sa.insert(LogRow), new)
+    return [row["id"] for row in new]
 
 
 def storable(given: Mapping[str, Any]) -> dict[str, Any]:
