@@ -7,7 +7,9 @@ was reserved. Bodies to be stored may take so much memory and no more: above it 
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import islice
@@ -41,6 +43,8 @@ class LogQueue:
         room_bodies: int = ROOM_BODIES,
     ) -> None:
         self._journal, self._used = journal, used
+        self._used_since: dict[str, float] = {}
+        self._told_at = float("-inf")
         self._records: deque[Record] = deque()
         self._with_bodies: deque[Record] = deque()  # those of them, in the same order
         self._held = self._being_written = 0  # bytes of their bodies; how many of the first are left alone
@@ -74,12 +78,14 @@ class LogQueue:
         while self._records and self._write_batch():
             pass
         self._journal.settle_rest()
+        self._tell_used(at_once=True)
         return len(self._records)
 
     def _run(self) -> None:
         while True:
-            self._filled.wait(RETRY if self._journal.unsettled else None)
+            self._filled.wait(RETRY if self._journal.unsettled or self._used_since else None)
             self._journal.settle_rest()
+            self._tell_used()
             self._limited.wait(PAUSE)
             gevent.sleep(PAUSE_LIMITED)
             self._filled.clear()
@@ -97,7 +103,8 @@ class LogQueue:
         dropped = self.dropped
         try:
             self._journal.write(batch)
-            self._used(_last_used(batch))
+            self._used_since |= _last_used(batch)
+            self._tell_used()
         except OperationError as exc:
             log.warning("log rows wait: %s", exc, extra={"waiting": len(self._records)})
             return False
@@ -112,6 +119,14 @@ class LogQueue:
             self._forget_bodies(self._records.popleft())
         self._being_written = 0
         return True
+
+    def _tell_used(self, *, at_once: bool = False) -> None:
+        """When keys were last used, every RETRY seconds: a transaction of its own, which a limited key's batches would double."""
+        now = time.monotonic()
+        if self._used_since and (at_once or now - self._told_at >= RETRY):
+            with contextlib.suppress(OperationError):  # the next time
+                self._used(self._used_since)
+                self._used_since, self._told_at = {}, now
 
     def _first(self, most: int) -> list[Record]:
         batch: list[Record] = []
