@@ -24,7 +24,9 @@ REQUESTS = 20
 CLIENTS = (CHAT.client, Messages(), Responses())
 ALL = len(CLIENTS) * 2 * REQUESTS
 # What writes log rows and notes that a key was used: a moment later, some hundred rows at a time.
-LATER = re.compile(r"BEGIN|COMMIT|SELECT log_rows.id FROM|INSERT INTO (log_rows|usage_hours|usage_days)|UPDATE client_keys", re.IGNORECASE)
+LATER = re.compile(
+    r"BEGIN|COMMIT|SELECT log_rows.id FROM|INSERT INTO (log_rows|usage_hours|usage_days)|UPDATE client_keys", re.IGNORECASE
+)
 
 ABOUT_ITSELF = ("cmdstat_info", "cmdstat_client", "cmdstat_hello", "cmdstat_select", "cmdstat_ping")
 
