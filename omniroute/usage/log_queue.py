@@ -44,7 +44,7 @@ class LogQueue:
     ) -> None:
         self._journal, self._used = journal, used
         self._used_since: dict[str, float] = {}
-        self._told_at = float("-inf")
+        self._told_at = self._written_at = float("-inf")
         self._records: deque[Record] = deque()
         self._with_bodies: deque[Record] = deque()  # those of them, in the same order
         self._held = self._being_written = 0  # bytes of their bodies; how many of the first are left alone
@@ -86,13 +86,14 @@ class LogQueue:
             self._filled.wait(RETRY if self._journal.unsettled or self._used_since else None)
             self._journal.settle_rest()
             self._tell_used()
-            self._limited.wait(PAUSE)
+            self._limited.wait(max(0.0, self._written_at + PAUSE - time.monotonic()))  # after a rest the first goes at once
             gevent.sleep(PAUSE_LIMITED)
             self._filled.clear()
             self._limited.clear()
             while self._records:
                 if not self._write_batch():
                     gevent.sleep(RETRY)
+            self._written_at = time.monotonic()
 
     def _write_batch(self, most: int = BATCH) -> bool:
         """Whether it went well: then those of the batch are gone from the queue."""
