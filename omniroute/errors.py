@@ -142,6 +142,7 @@ class Problem:
 # Failures of the request itself ---------------------------------------------------------
 
 
+WENT_WRONG = "Something went wrong inside the gateway."  # of what nobody expected
 LONGEST_RETRY = 65  # seconds that a client may wait by itself
 
 

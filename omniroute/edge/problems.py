@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from omniroute.clock import Clock
 from omniroute.edge.declarations import BadInput, camel
-from omniroute.errors import BodyTooLarge, NotFound, OperationError, Problem, RequestError, VaultError, with_request
+from omniroute.errors import WENT_WRONG, BodyTooLarge, NotFound, OperationError, Problem, RequestError, VaultError, with_request
 
 ClientProblem = Callable[[Problem, Request], AnyResponse]
 PageProblem = Callable[[Problem], AnyResponse]
@@ -70,7 +70,7 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, HTTPException):
         status = error.code or 500
         return Problem(status, error.name.lower().replace(" ", "_"), error.description or error.name)
-    return RequestError("Something went wrong inside the gateway.").problem()
+    return RequestError(WENT_WRONG).problem()
 
 
 def json_problem(problem: Problem, details: Mapping[str, str] | None = None) -> Response:

@@ -71,6 +71,11 @@ class Preferences:
         return self._store.change(work)
 
 
+def chosen(settings: Mapping[str, Any], name: str) -> Any:
+    """A preference as it stands in `Configuration.settings`, or its default."""
+    return settings.get(name, KNOWN[name][1])
+
+
 def _all(session: Session) -> dict[str, Any]:
     stored = {row.key: row.value for row in session.scalars(sa.select(SettingRow))}
-    return {name: stored.get(name, default) for name, (_, default, _) in KNOWN.items()}
+    return {name: chosen(stored, name) for name in KNOWN}

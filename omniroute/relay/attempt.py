@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from omniroute.errors import StreamCut, StreamStalled, UpstreamEmpty, UpstreamNetwork, UpstreamStatus
+from omniroute.errors import (
+    SecretUnreadable,
+    StreamCut,
+    StreamStalled,
+    UpstreamEmpty,
+    UpstreamNetwork,
+    UpstreamStatus,
+    VaultError,
+)
 from omniroute.formats.upstream_error import require_json
 from omniroute.http import Answer, Transport
 from omniroute.providers.catalog import Catalog
@@ -16,6 +24,14 @@ from omniroute.routing.candidates import Candidate
 LINGER = 1.0  # seconds that an upstream may take to end a stream after its last event
 
 UPSTREAM_IDS = ("request-id", "x-request-id", "x-oneapi-request-id", "anthropic-request-id")
+
+
+def opened(credential: Callable[..., str], candidate: Candidate) -> str:
+    """The key of the candidate's connection. Raises SecretUnreadable: one that can't be opened is a failed attempt."""
+    try:
+        return credential(candidate.connection)
+    except VaultError as exc:
+        raise SecretUnreadable(str(exc)) from exc
 
 
 def open_attempt(

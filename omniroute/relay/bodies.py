@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from omniroute.preferences.operations import chosen
 from omniroute.relay.ask import Ask
 from omniroute.usage.bodies import Bodies
-
-USUAL_KB = 64
 
 
 class Tap:
@@ -21,11 +20,10 @@ class Tap:
     @staticmethod
     def wanted(ask: Ask, settings: Mapping[str, object]) -> Tap | None:
         """One where the key or the settings ask for it, and the request does not forbid it."""
-        asked = settings.get("log_bodies") == "on" or (ask.key is not None and ask.key.log_bodies)
+        asked = chosen(settings, "log_bodies") == "on" or (ask.key is not None and ask.key.log_bodies)
         if not asked or ask.no_log:
             return None
-        kilobytes = settings.get("log_body_kb", USUAL_KB)
-        return Tap((kilobytes if isinstance(kilobytes, int) else USUAL_KB) * 1024)
+        return Tap(chosen(settings, "log_body_kb") * 1024)
 
     def take(self, data: bytes) -> None:
         if self._size < self._room:

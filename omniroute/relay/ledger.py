@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from omniroute.clock import Clock
-from omniroute.errors import AttemptNote, Problem
+from omniroute.errors import WENT_WRONG, AttemptNote, Problem, RequestError
 from omniroute.formats.estimate import estimate_tokens
 from omniroute.formats.ir import Usage
 from omniroute.prices.price import Price, cost
@@ -200,6 +200,19 @@ class Entry:
     def sketch(self, candidate: Candidate | None = None) -> dict[str, Any]:
         """The row as it would be if the worker died now, asking `candidate`; for the ticket."""
         return self._head() | _target(candidate) | {"kind": INTERRUPTED, "status": 0, "usage_source": "estimated"}
+
+    @property
+    def limit_headers(self) -> dict[str, str]:
+        """How the key's limits stand, for the answer; nothing for a key without."""
+        return {} if self.ticket is None else self.ticket.headers
+
+    def settle_raised(self, error: BaseException) -> None:
+        """Nothing came of it. A RequestError's answer tells how the limits stand; the edge logs all else."""
+        if isinstance(error, RequestError):
+            self.settle_problem(error.problem())
+            error.headers = {**self.limit_headers, **error.headers}
+        else:
+            self.settle_problem(RequestError(WENT_WRONG).problem())
 
     def settle_problem(self, problem: Problem) -> None:
         self.settle(problem.status, problem.kind, problem.message, problem.remedy)

@@ -13,19 +13,16 @@ from omniroute.clock import Clock
 from omniroute.errors import (
     BadRequest,
     NotFound,
-    RequestError,
-    SecretUnreadable,
     UpstreamError,
     UpstreamFailed,
     UpstreamStatus,
-    VaultError,
 )
 from omniroute.http import Transport
 from omniroute.providers.catalog import Catalog
 from omniroute.providers.outgoing import upstream_headers
 from omniroute.providers.urls import chat_url
 from omniroute.relay.ask import Ask, Reply
-from omniroute.relay.attempt import upstream_id
+from omniroute.relay.attempt import opened, upstream_id
 from omniroute.relay.conversation import FORMAT, Conversation, numbered
 from omniroute.relay.exhausted import none_available, problem_of
 from omniroute.relay.ledger import Entry, Ledger
@@ -98,15 +95,11 @@ class Retrieval:
             self._admit(candidate, entry)
             entry.trying(candidate, ())
             reply = self._sent(method, path, candidate, entry)
-        except RequestError as exc:
-            entry.settle_problem(exc.problem())
-            exc.headers = {**_told(entry), **exc.headers}
-            raise
-        except BaseException:  # the edge logs it; what was reserved must not stay so
-            entry.settle(500, "internal_error", "Something went wrong inside the gateway.")
+        except BaseException as exc:  # also what is no RequestError: what was reserved must not stay so
+            entry.settle_raised(exc)
             raise
         entry.settle(reply.status)
-        reply.headers |= _told(entry)
+        reply.headers |= entry.limit_headers
         return reply
 
     def _admit(self, candidate: Candidate, entry: Entry) -> None:
@@ -129,7 +122,13 @@ class Retrieval:
         try:
             address, _, _ = chat_url(provider, "").partition("?")
             headers = upstream_headers(
-                provider, self.catalog.wires, self._opened(candidate), {}, stream=False, timeout=SECONDS, caller_format=FORMAT
+                provider,
+                self.catalog.wires,
+                opened(self.credential, candidate),
+                {},
+                stream=False,
+                timeout=SECONDS,
+                caller_format=FORMAT,
             )
             answer = self.transport.send(method, address + path, headers, None, seconds=SECONDS)
             entry.upstream_request_id = upstream_id(answer)
@@ -145,17 +144,6 @@ class Retrieval:
                 answer.close()
         entry.answered(reply.status)
         return reply
-
-    def _opened(self, candidate: Candidate) -> str:
-        try:
-            return self.credential(candidate.connection)
-        except VaultError as exc:
-            raise SecretUnreadable(str(exc)) from exc
-
-
-def _told(entry: Entry) -> dict[str, str]:
-    """How the key's limits stand, for the answer's headers."""
-    return {} if entry.ticket is None else entry.ticket.headers
 
 
 def _page(kept: KeptResponse, query: Mapping[str, str]) -> dict[str, Any]:

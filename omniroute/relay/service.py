@@ -13,20 +13,18 @@ from omniroute.errors import (
     BadRequest,
     Problem,
     RequestError,
-    SecretUnreadable,
     TooBusy,
     UpstreamError,
     UpstreamErrorEvent,
     UpstreamFailed,
     UpstreamStatus,
-    VaultError,
 )
 from omniroute.formats import CLIENT_FORMATS
 from omniroute.http import Answer, Transport
 from omniroute.limits.upstream import learned
 from omniroute.providers.catalog import Catalog
 from omniroute.relay.ask import Ask, Reply
-from omniroute.relay.attempt import open_attempt, read_whole, run_stream, upstream_id
+from omniroute.relay.attempt import open_attempt, opened, read_whole, run_stream, upstream_id
 from omniroute.relay.client_line import ClientGone, ClientLine
 from omniroute.relay.consequences import Consequences
 from omniroute.relay.conversation import FORMAT as RESPONSES
@@ -106,13 +104,8 @@ class Relay:
             if ask.counting:
                 return self._counted(ask, walk, entry, line)
             return (self._streamed if ask.stream or ask.service else self._whole)(ask, walk, entry, line)
-        except RequestError as exc:
-            entry.settle_problem(exc.problem())
-            if entry.ticket is not None:
-                exc.headers = {**entry.ticket.headers, **exc.headers}
-            raise
-        except BaseException:  # the edge logs it; what was reserved must not stay so
-            entry.settle(500, "internal_error", INTERNAL)
+        except BaseException as exc:  # also what is no RequestError: what was reserved must not stay so
+            entry.settle_raised(exc)
             raise
 
     @property
@@ -153,7 +146,7 @@ class Relay:
             flow.heartbeat = self.times.heartbeat
         reply.headers = {
             **(entry.media if ask.service else STREAM_HEADERS),
-            **(_headers(entry) if entry.first_at is not None else entry.ticket.headers if entry.ticket is not None else {}),
+            **(_headers(entry) if entry.first_at is not None else entry.limit_headers),
         }
         return reply
 
@@ -258,8 +251,7 @@ class Relay:
                 raise
             reply = estimated(ask)
         entry.settle(200)
-        if entry.ticket is not None:
-            reply.headers |= entry.ticket.headers
+        reply.headers |= entry.limit_headers
         return reply
 
     def _whole_one(self, ask: Ask, candidate: Candidate, lane: Lane, entry: Entry) -> bytes:
@@ -300,10 +292,7 @@ class Relay:
         return own, lane, (*lane.dropped, *changed) if changed else lane.dropped
 
     def _open(self, ask: Ask, candidate: Candidate, lane: Lane, entry: Entry, seconds: float) -> Answer:
-        try:
-            credential = self.credential(candidate.connection)
-        except VaultError as exc:
-            raise SecretUnreadable(str(exc)) from exc
+        credential = opened(self.credential, candidate)
         entry.sent()
         try:
             answer = open_attempt(self.transport, self.catalog, ask, candidate, lane, credential, seconds)
@@ -321,7 +310,6 @@ STREAM_HEADERS = {
     "X-Accel-Buffering": "no",
 }
 EVENTS = "text/event-stream"
-INTERNAL = "Something went wrong inside the gateway."
 LONG_CONTEXT_BETA = "context-1m-2025-08-07"  # measured with Claude Code 2.1.197, 2026-11-22
 DRAINED = Problem(503, "draining", "The gateway is restarting and had to end this stream.", "Send the request again.")
 
@@ -336,9 +324,8 @@ def _headers(entry: Entry) -> dict[str, str]:
         "X-OmniRoute-Connection": candidate.connection.id,
         "X-OmniRoute-Decision": entry.decision,
         "X-OmniRoute-Overhead-Ms": f"{entry.overhead_ms:.1f}",
+        **entry.limit_headers,
     }
-    if entry.ticket is not None:
-        headers |= entry.ticket.headers
     if entry.upstream_request_id:
         headers["X-OmniRoute-Upstream-Request-Id"] = entry.upstream_request_id
     if entry.dropped:

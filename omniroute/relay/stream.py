@@ -14,7 +14,7 @@ from contextvars import copy_context
 import gevent
 from gevent.event import Event
 
-from omniroute.errors import Problem, RequestError
+from omniroute.errors import WENT_WRONG, Problem, RequestError
 from omniroute.formats.sse import HEARTBEAT
 from omniroute.relay.client_line import ClientGone, ClientLine
 
@@ -84,7 +84,7 @@ class Flow:
             self._failure = exc
         except Exception:  # the edge of this greenlet: nobody above could answer the client
             log.exception("a stream failed inside the gateway")
-            self._failure = RequestError("Something went wrong inside the gateway.")
+            self._failure = RequestError(WENT_WRONG)
         finally:
             self._over = True
             self._filled.set()
