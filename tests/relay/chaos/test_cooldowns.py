@@ -248,6 +248,7 @@ def test_a_closed_account_is_left_alone_until_a_person_acts(
     assert CHAT.answered(workers.ask(0, "pair"), False) == TEXT
     (held,) = workers.all_know(kinds("status banned"))
     assert held["untilAt"] is None, "no time heals it"
+    workers.all_leave_out("alone", "banned")
     assert all(CHAT.answered(each, False) == TEXT for each in workers.ask_all("pair"))
     assert workers.ask(1, "alone").status == 503
     assert len(asked(upstream, FIRST)) == 1
@@ -271,6 +272,7 @@ def test_a_refused_key_is_confirmed_once_and_then_left_alone(workers: Workers, u
     answers = at_once([lambda: CHAT.ask(workers.gateway, "pair") for _ in range(6)])
     assert all(CHAT.answered(each, False) == TEXT for each in answers)
     workers.all_know(lambda held: "error" in {each["state"] for each in held})
+    workers.all_leave_out("alone", "error")
     before = len(asked(upstream, FIRST))
     assert all(CHAT.answered(each, False) == TEXT for each in workers.ask_all("pair"))
     assert len(asked(upstream, FIRST)) == before

@@ -39,6 +39,21 @@ class Workers:
         assert answer.status == 200, answer.body
         return [each | {"seconds": _seconds(each["sinceAt"], each["untilAt"])} for each in answer.json["held"]]
 
+    def all_leave_out(self, combo: str, why: str, within: float = 5.0) -> None:
+        """Wait until each worker goes by a status: what `held` shows of statuses is in the database, a moment before the others
+        have read it.
+        """
+        cookie = {"Cookie": self.gateway.cookie or ""}
+
+        def classes(worker: int) -> list[str]:
+            answer = self.lines[worker].get(f"/api/resolve?model={combo}-chat", cookie).read()
+            return [each["class"] for each in answer.json["leftOut"]]
+
+        def known() -> bool:
+            return all(why in classes(worker) for worker in range(len(self.lines)))
+
+        until(known, within, lambda: f"all workers to leave it out; they do {[classes(each) for each in range(len(self.lines))]}")
+
     def all_know(self, what: Callable[[list[dict[str, Any]]], bool], within: float = 5.0) -> list[dict[str, Any]]:
         """What the last worker knows once `what` is true of that of each. Raises AssertionError after `within` seconds."""
 
