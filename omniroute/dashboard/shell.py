@@ -37,10 +37,17 @@ NAVIGATION: tuple[tuple[str, tuple[Item, ...]], ...] = (
         (
             Item("providers", "Providers", "server-2", "dashboard.providers"),
             Item("combos", "Combos", "route", "dashboard.combos"),
-            Item("aliases", "Aliases", "arrows-exchange", "dashboard.aliases"),
-            Item("pricing", "Prices", "coin", "dashboard.pricing"),
             Item("keys", "Keys", "key", "dashboard.keys"),
             Item("limits", "Limits", "gauge", "dashboard.limits"),
+            Item("aliases", "Aliases", "arrows-exchange", "dashboard.aliases"),
+            Item("pricing", "Prices", "coin", "dashboard.pricing"),
+        ),
+    ),
+    (
+        "Try",
+        (
+            # What tries models for real goes above what only tells where a request would go.
+            Item("resolve", "Dry run", "player-play", "dashboard.resolve"),
         ),
     ),
     (
@@ -49,10 +56,15 @@ NAVIGATION: tuple[tuple[str, tuple[Item, ...]], ...] = (
             Item("usage", "Usage", "chart-bar", "dashboard.usage"),
             Item("logs", "Logs", "list-details", "dashboard.logs"),
             Item("health", "Health", "activity", "dashboard.health"),
-            Item("resolve", "Dry run", "player-play", "dashboard.resolve"),
         ),
     ),
-    ("System", (Item("settings", "Settings", "settings", "dashboard.settings"),)),
+    (
+        "System",
+        (
+            Item("settings", "Settings", "settings", "dashboard.settings"),
+            # What is only read goes below what is set.
+        ),
+    ),
 )
 
 Trail = Sequence[tuple[str, str]]  # (label, address) of the pages above this one
