@@ -26,6 +26,9 @@ from omniroute.dashboard import (
     resolve,
     settings,
     setup,
+    settings_features,
+    settings_logs,
+    settings_security,
     tail,
     usage,
 )
@@ -62,6 +65,9 @@ PAGES = (
     settings,
 )
 
+    settings_security,
+    settings_logs,
+    settings_features,
 
 def blueprint(services: Services) -> Blueprint:
     """Everything that a browser is shown, below "/" , "/dashboard" and "/static"."""
@@ -69,4 +75,5 @@ def blueprint(services: Services) -> Blueprint:
     dress(bp, services)
     for page in PAGES:
         bind(bp, page.ROUTES, services)
+    bp.add_app_template_global(settings.sections, "settings_sections")
     return bp

@@ -152,6 +152,9 @@ TIERS: dict[str, Tier] = {
     "/dashboard/settings/password": Tier.PAGE,
     "/dashboard/settings/log": Tier.PAGE,
     "/dashboard/settings/sessions/<session_id>/revoke": Tier.PAGE,
+    "/dashboard/settings/security": Tier.PAGE,
+    "/dashboard/settings/logs": Tier.PAGE,
+    "/dashboard/settings/features": Tier.PAGE,
     "/dashboard/settings/sessions/revoke-others": Tier.PAGE,
 }
 
