@@ -13,6 +13,7 @@ from omniroute.dashboard import (
     connections,
     health,
     home,
+    installed,
     keys,
     limits,
     log,
@@ -25,10 +26,10 @@ from omniroute.dashboard import (
     providers,
     resolve,
     settings,
-    setup,
     settings_features,
     settings_logs,
     settings_security,
+    setup,
     tail,
     usage,
 )
@@ -41,6 +42,7 @@ __all__ = ["blueprint", "page_problem"]
 
 PAGES = (
     assets,
+    installed,
     setup,
     login,
     home,
@@ -63,17 +65,17 @@ PAGES = (
     health,
     resolve,
     settings,
-)
-
     settings_security,
     settings_logs,
     settings_features,
+)
+
 
 def blueprint(services: Services) -> Blueprint:
     """Everything that a browser is shown, below "/" , "/dashboard" and "/static"."""
     bp = Blueprint("dashboard", __name__)
     dress(bp, services)
+    bp.add_app_template_global(settings.sections, "settings_sections")
     for page in PAGES:
         bind(bp, page.ROUTES, services)
-    bp.add_app_template_global(settings.sections, "settings_sections")
     return bp

@@ -27,6 +27,9 @@ TIERS: dict[str, Tier] = {
     "/readyz": Tier.PUBLIC,
     "/metrics": Tier.LOOPBACK,
     "/login": Tier.PUBLIC,
+    "/manifest.webmanifest": Tier.PUBLIC,
+    "/service-worker.js": Tier.PUBLIC,
+    "/offline": Tier.PUBLIC,
     "/setup": Tier.SETUP,
     # Client endpoints
     "/v1/chat/completions": Tier.CLIENT,
@@ -149,12 +152,12 @@ TIERS: dict[str, Tier] = {
     "/dashboard/health/reset-all": Tier.PAGE,
     "/dashboard/resolve": Tier.PAGE,
     "/dashboard/settings": Tier.PAGE,
-    "/dashboard/settings/password": Tier.PAGE,
-    "/dashboard/settings/log": Tier.PAGE,
-    "/dashboard/settings/sessions/<session_id>/revoke": Tier.PAGE,
     "/dashboard/settings/security": Tier.PAGE,
     "/dashboard/settings/logs": Tier.PAGE,
     "/dashboard/settings/features": Tier.PAGE,
+    "/dashboard/settings/password": Tier.PAGE,
+    "/dashboard/settings/log": Tier.PAGE,
+    "/dashboard/settings/sessions/<session_id>/revoke": Tier.PAGE,
     "/dashboard/settings/sessions/revoke-others": Tier.PAGE,
 }
 
