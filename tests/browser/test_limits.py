@@ -81,7 +81,7 @@ def test_keys_are_found_while_one_types_and_the_renewed_list_stays_narrow(here: 
     page.get_by_role("searchbox").fill("key 5")
     groups = page.locator("tr.group")
     expect(groups).to_have_count(1)
-    edit = page.get_by_role("link", name="Edit key 5")
+    edit = page.get_by_role("link", name="Edit key key 5")
     edit.focus()
     with page.expect_response(re.compile("/dashboard/limits.*q=key")):
         pass

@@ -23,7 +23,7 @@ def test_a_price_from_the_search_to_its_end(gateway: Callable[..., Gateway], pag
     expect(page.get_by_text("No model fits")).to_be_visible()
     page.get_by_label("By whose word").select_option(label="Unknown")
     expect(listed).to_have_count(1)
-    page.get_by_role("link", name="Set the price of team/llama").click()
+    page.get_by_role("link", name="Set price of team/llama").click()
     page.get_by_label("Input", exact=True).fill("0.5")
     page.get_by_label("Output", exact=True).fill("1.25")
     page.get_by_role("button", name="Save price").click()

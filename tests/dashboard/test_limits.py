@@ -160,7 +160,7 @@ def test_quotas_of_connections_own_and_told(desk: Desk, admin: Browser) -> None:
     assert "in 1 h 6 min Low" in text
     assert "in 4 d 0 h Room" in text
     assert "80 % left 40 of 50 it doesn't say Room" in text
-    assert page.links()["Change the quota of company"] == f"/dashboard/connections/{own}/edit#quota"
+    assert page.links()["Change quota of company"] == f"/dashboard/connections/{own}/edit#quota"
 
 
 def test_many_keys_are_found_by_name_and_those_that_ask_for_something_come_first(desk: Desk, admin: Browser) -> None:

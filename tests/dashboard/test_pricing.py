@@ -46,7 +46,7 @@ def test_the_unknown_come_first_and_are_called_out(desk: Desk, admin: Browser, n
 
 
 def test_one_is_set_changed_and_deleted(desk: Desk, admin: Browser, node: str) -> None:
-    page = admin.open("/dashboard/pricing").follow("Set the price of team/qwen/big")
+    page = admin.open("/dashboard/pricing").follow("Set price of team/qwen/big")
     assert page.control("Model").attrs["value"] == "qwen/big"
     page = page.fill({"Input": "0.25", "Output": "1.5", "Each request": "0.001"}).press("Save price")
     assert "qwen/big has your price from now on." in page.toasts[0]
@@ -66,7 +66,7 @@ def test_one_is_set_changed_and_deleted(desk: Desk, admin: Browser, node: str) -
 
 def test_the_form_begins_with_what_counts_now(desk: Desk, admin: Browser) -> None:
     desk.connection("openai")
-    page = admin.open("/dashboard/pricing").follow("Change the price of openai/gpt-6.1-sol")
+    page = admin.open("/dashboard/pricing").follow("Change price of openai/gpt-6.1-sol")
     shown = ("Input", "Output", "Cached input", "Written to cache", "Above input tokens", "Output then")
     assert [page.control(label).attrs["value"] for label in shown] == ["2", "10", "0.1", "2.5", "272000", "15"]
     page.fill({"Input": "1"}).press("Save price")
@@ -153,4 +153,4 @@ def test_the_providers_page_shows_the_price_that_counts(desk: Desk, admin: Brows
     assert "$0.1 / $0.4" in listed["gpt-4.1-nano Added"].text
     page = admin.open(f"/dashboard/providers/{node}")
     assert "Set price" in rows(page, "List of models")["llama Added"].text
-    assert page.follow("Set the price of llama").control("Model").attrs["value"] == "llama"
+    assert page.follow("Set price of llama").control("Model").attrs["value"] == "llama"
