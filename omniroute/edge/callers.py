@@ -115,21 +115,10 @@ class Callers:
         for digest in digests:
             key = configuration.keys.get(digest)
             if key is not None:
-                refusal = self._refusal(key, rule, scope)
+                refusal = refusal_of(key, rule, scope, self._clock.now())
                 if refusal is None:
                     return key, None
         return None, refusal
-
-    def _refusal(self, key: ClientKey, rule: str, scope: str) -> RequestError | None:
-        if not key.is_active:
-            return Unauthorized("The API key is switched off.")
-        if key.expires_at is not None and key.expires_at <= self._clock.now():
-            return Unauthorized("The API key has expired.")
-        if scope not in key.scopes:
-            return Forbidden(f"The API key doesn't have the scope {scope!r}.")
-        if key.allowed_endpoints and not covers(key.allowed_endpoints, rule):
-            return Forbidden("The API key isn't allowed to use this endpoint.")
-        return None
 
     def _look_again(self) -> Configuration:
         """A key made a moment ago on another machine must work at once: re-read, but seldom, and never for long."""
@@ -172,6 +161,19 @@ def credentials(environ: Mapping[str, Any], *, query: bool = True) -> list[str]:
     if query and "key=" in environ.get("QUERY_STRING", ""):
         found.extend(parse_qs(environ["QUERY_STRING"]).get("key", ()))
     return [text for text in found if text]
+
+
+def refusal_of(key: ClientKey, rule: str, scope: str, now: float) -> RequestError | None:
+    """Why this known key may not be used for the endpoint `rule`; None if it may. `now` is in epoch seconds."""
+    if not key.is_active:
+        return Unauthorized("The API key is switched off.")
+    if key.expires_at is not None and key.expires_at <= now:
+        return Unauthorized("The API key has expired.")
+    if scope not in key.scopes:
+        return Forbidden(f"The API key doesn't have the scope {scope!r}.")
+    if key.allowed_endpoints and not covers(key.allowed_endpoints, rule):
+        return Forbidden("The API key isn't allowed to use this endpoint.")
+    return None
 
 
 def covers(allowed: Iterable[str], rule: str) -> bool:

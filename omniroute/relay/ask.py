@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omniroute.relay.upload import Upload
+from omniroute.relay.witness import Witness
 from omniroute.routing.configuration import ClientKey
 
 
@@ -39,6 +40,8 @@ class Ask:
     content: tuple[tuple[str, str], ...] = ()
     tags: frozenset[str] = frozenset()  # of a combo's steps: only those that have all of them
     method: str = "POST"
+    caller: str = ""  # who asks where no client key does, for the log: the dashboard
+    witness: Witness | None = None  # somebody looks on (never a client)
 
 
 @dataclass(slots=True)

@@ -49,7 +49,8 @@ def open_attempt(
         caller_format=ask.format,
         content=ask.content,
     )
-    answer = transport.send("POST", lane.url(), headers, lane.body(), seconds=seconds)
+    line = transport if ask.witness is None else ask.witness.sender(transport, candidate, credential)
+    answer = line.send("POST", lane.url(), headers, lane.body(), seconds=seconds)
     if answer.status >= 400:
         raise UpstreamStatus(answer.status, answer.headers, answer.read_error())
     return answer

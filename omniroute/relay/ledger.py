@@ -188,6 +188,8 @@ class Entry:
         if self._attempts and self._attempts[-1]["class"] == "running":
             self._close_attempt(None, kind if kind != "ok" else "interrupted", message, "")
         row, ticket = self._row(status, kind, message, remedy), self.ticket
+        if self.ask.witness is not None:
+            self.ask.witness.settled(row)
         bodies = None if self.tap is None else self.tap.bodies(self.ask, self.at)
         record = Record(row, bodies=bodies) if ticket is None else Record(row, ticket.id, ticket.settlement, bodies)
         self._put(record, self.ask.headers.get("traceparent"))
@@ -234,7 +236,7 @@ class Entry:
             "streamed": ask.stream,
             "requested_model": ask.model[:300],
             "key_id": key.id if key else None,
-            "key_name": key.name if key else None,
+            "key_name": key.name if key else ask.caller or None,
             "combo": self.combo or None,
             "client": "" if ask.no_log else ask.headers.get("user-agent", "")[:200],
         }

@@ -163,6 +163,12 @@ def storable(given: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
+def view_of(given: Mapping[str, Any]) -> LogView:
+    """A row as it will be read once it is written."""
+    row = storable(given)
+    return LogView(**row | {"attempts": tuple(row["attempts"]), "dropped": tuple(row["dropped"])})
+
+
 def _attempt(given: Mapping[str, Any]) -> dict[str, Any]:
     attempt = {name: _fit(value) if isinstance(value, str) else value for name, value in given.items()}
     for name in ("message", "detail"):

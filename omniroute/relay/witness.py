@@ -1,0 +1,173 @@
+"""What went over the line for one request that somebody looks at: each attempt as it was sent, and as it came back.
+
+Real traffic has no witness. Nothing of this is written anywhere: it lives as long as the page that shows it, cut to size, and
+what is told of it has its secrets masked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from omniroute.errors import UpstreamError
+from omniroute.http import Answer, Body, Transport
+from omniroute.providers.outgoing import masked
+from omniroute.routing.candidates import Candidate
+from omniroute.security.redaction import redact
+
+ROOM = 256 * 1024  # bytes of one side that are kept
+EDGE = 4096  # bytes kept beyond, so that a secret which is cut through by the limit is still known as one
+_COUNTS = re.compile(r"rate-?limit|tokens-(in|out)", re.IGNORECASE)  # headers with numbers, though "token" is in their names
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A body as people may see it. `size` is of the whole in bytes; `cut`, whether the end of it is missing here."""
+
+    text: str
+    size: int
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One attempt. `status` is None where no answer came; then `failure` says why, also where the answer broke off."""
+
+    target: str
+    connection: str
+    method: str
+    url: str
+    sent_headers: Headers
+    sent: Text
+    status: int | None
+    headers: Headers
+    came: Text
+    failure: str
+
+
+class Witness:
+    """Given along with an `Ask`, it is shown every attempt, and in the end the request's log row."""
+
+    def __init__(self, room: int = ROOM) -> None:
+        self._room = room
+        self._watched: list[_Watched] = []
+        self.row: Mapping[str, Any] | None = None
+
+    def sender(self, transport: Transport, candidate: Candidate, credential: str) -> Sender:
+        """What stands in for `transport` in one attempt. `credential` is masked in all that is told."""
+        return Sender(self, transport, candidate, credential)
+
+    def settled(self, row: Mapping[str, Any]) -> None:
+        """The request is over; this is its log row."""
+        self.row = row
+
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """The attempts so far that were sent, in order."""
+        return tuple(each.told() for each in self._watched)
+
+    def kept(self) -> Kept:
+        return Kept(self._room)
+
+    def note(self, watched: _Watched) -> None:
+        self._watched.append(watched)
+
+
+class Kept:
+    """Bytes on their way, as many as there is room for."""
+
+    def __init__(self, room: int = ROOM) -> None:
+        self._room, self._parts, self._size = room, list[bytes](), 0
+
+    def add(self, data: bytes) -> None:
+        if self._size < self._room + EDGE:
+            self._parts.append(data[: self._room + EDGE - self._size])
+        self._size += len(data)
+
+    def text(self, secrets: Iterable[str] = ()) -> Text:
+        """Secrets are masked before the end is cut off."""
+        shown = redact(b"".join(self._parts).decode("utf-8", "replace"), tuple(secrets))
+        cut = self._size > self._room
+        return Text(shown[: self._room] if cut else shown, self._size, cut)
+
+
+@dataclass(slots=True)
+class _Watched:
+    """One attempt while it runs."""
+
+    candidate: Candidate
+    credential: str = field(repr=False)
+    method: str
+    url: str
+    sent_headers: list[tuple[str, str]] = field(repr=False)
+    sent: Kept
+    came: Kept
+    status: int | None = None
+    headers: Headers = ()
+    failure: str = ""
+
+    def told(self) -> Exchange:
+        secrets = (self.credential,)
+        return Exchange(
+            target=self.candidate.target.shown,
+            connection=self.candidate.connection.name,
+            method=self.method,
+            url=redact(self.url, secrets),
+            sent_headers=tuple((name, redact(value, secrets)) for name, value in masked(self.sent_headers, self.credential)),
+            sent=self.sent.text(secrets),
+            status=self.status,
+            headers=tuple((name, self._told(name, value)) for name, value in self.headers),
+            came=self.came.text(secrets),
+            failure=redact(self.failure, secrets),
+        )
+
+    def _told(self, name: str, value: str) -> str:
+        if _COUNTS.search(name):
+            return value
+        [(_, shown)] = masked([(name, value)], self.credential)
+        return redact(shown, (self.credential,))
+
+
+class Sender:
+    """`send` as `Transport` has it, under the eyes of the witness."""
+
+    def __init__(self, witness: Witness, transport: Transport, candidate: Candidate, credential: str) -> None:
+        self._witness, self._transport, self._candidate, self._credential = witness, transport, candidate, credential
+
+    def send(self, method: str, url: str, headers: list[tuple[str, str]], body: Body | None, *, seconds: float) -> Answer:
+        """Raises like `Transport.send`."""
+        kept, new = self._witness.kept(), self._witness.kept
+        if isinstance(body, bytes):
+            kept.add(body)
+        watched = _Watched(self._candidate, self._credential, method, url, headers, kept, new())
+        self._witness.note(watched)
+        try:
+            answer = self._transport.send(method, url, headers, body, seconds=seconds)
+        except UpstreamError as exc:
+            watched.failure = str(exc)
+            raise
+        watched.status, watched.headers = answer.status, tuple(answer.headers.items())
+        return _SeenAnswer(answer, watched)
+
+
+class _SeenAnswer(Answer):
+    """An answer of which a copy is kept while it is read. `Answer.read` and `read_error` read by `read1` too."""
+
+    __slots__ = ("_watched",)
+
+    def __init__(self, answer: Answer, watched: _Watched) -> None:
+        for name in Answer.__slots__:
+            setattr(self, name, getattr(answer, name))
+        self._watched = watched
+
+    def read1(self) -> bytes:
+        try:
+            data = super().read1()
+        except UpstreamError as exc:
+            self._watched.failure = str(exc)
+            raise
+        self._watched.came.add(data)
+        return data
