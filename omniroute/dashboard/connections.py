@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flask import flash, request
+from flask import flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from omniroute.dashboard.connection_forms import ConnectionForm, form_for, known, own_fields, own_wrong, say
 from omniroute.dashboard.forms import fresh_status, refuse
 from omniroute.dashboard.routes import Route
-from omniroute.dashboard.shell import confirmation, go, page, part, refused, wants_part
+from omniroute.dashboard.shell import above, confirmation, go, page, part, refused, wants_part
 from omniroute.edge.current import actor
 from omniroute.errors import Missing, OperationError
 from omniroute.providers.addresses import placed
@@ -55,6 +55,7 @@ def connect_page(
         "connect.html",
         here="providers",
         title=f"Connect {provider.name}",
+        trail=(*above("providers"), ("Add Provider", url_for("dashboard.catalogue"))),
         provider=provider,
         form=form,
         own_fields=own_fields(form),
@@ -90,6 +91,7 @@ def edit(services: Services, connection_id: str) -> ResponseReturnValue:
         "connection_edit.html",
         here="providers",
         title=f"Edit {row.name}",
+        trail=(*above("providers"), (provider.name, url_for("dashboard.provider", provider_id=provider.id))),
         row=row,
         provider=provider,
         form=form,
@@ -120,7 +122,12 @@ def delete(services: Services, connection_id: str) -> ResponseReturnValue:
     if not others:
         lost.append(f"It is the last connection in use: requests for {row.prefix}/… will no longer be answered.")
     values = {"question": f"Delete the connection “{row.name}”?", "lost": lost, "verb": "Delete connection"}
-    return confirmation(values, title="Delete connection", back=("provider", {"provider_id": row.provider_id}))
+    return confirmation(
+        values,
+        title="Delete connection",
+        back=("provider", {"provider_id": row.provider_id}),
+        trail=(*above("providers"), (row.provider_name, url_for("dashboard.provider", provider_id=row.provider_id))),
+    )
 
 
 ROUTES = (

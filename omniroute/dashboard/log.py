@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flask import url_for
 from flask.typing import ResponseReturnValue
 
 from omniroute.dashboard.routes import Route
-from omniroute.dashboard.shell import page, part, wants_part
+from omniroute.dashboard.shell import above, page, part, wants_part
 from omniroute.routing.strategies import STRATEGIES
 from omniroute.services import Services
 from omniroute.usage.bodies import StoredBodies
@@ -82,7 +83,8 @@ def bodies(services: Services, log_id: str) -> ResponseReturnValue:
     values: dict[str, Any] = {"bodies": shown(services.books.bodies.get(log_id)), "log_id": log_id}
     if wants_part():
         return part("parts/bodies.html", **values)
-    return page("bodies.html", here="logs", title="Bodies", **values)
+    trail = (*above("logs"), ("Request", url_for("dashboard.log", log_id=log_id)))
+    return page("bodies.html", here="logs", title="Bodies", trail=trail, **values)
 
 
 def lines(row: LogView) -> list[Line]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import flash, request
+from flask import flash, request, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import (
     FieldList,
@@ -21,7 +21,7 @@ from wtforms.validators import InputRequired, Length, Optional
 from omniroute.connections.nodes import NodeView
 from omniroute.dashboard.forms import SelectChoice, fresh_status, refuse, stripped
 from omniroute.dashboard.routes import Route
-from omniroute.dashboard.shell import confirmation, go, page, part, refused, wants_part
+from omniroute.dashboard.shell import above, confirmation, go, page, part, refused, wants_part
 from omniroute.edge.current import actor
 from omniroute.errors import FeatureOff, Missing, OperationError
 from omniroute.providers.nodes import API_TYPES, default_chat_path
@@ -207,7 +207,8 @@ def delete(services: Services, node_id: str) -> ResponseReturnValue:
         "Its model list and custom headers. Log rows stay.",
     ]
     values = {"question": f"Delete the provider “{node.name}”?", "lost": lost, "verb": "Delete provider"}
-    return confirmation(values, title="Delete provider", back=("provider", {"provider_id": node_id}))
+    trail = (*above("providers"), place(node))
+    return confirmation(values, title="Delete provider", back=("provider", {"provider_id": node_id}), trail=trail)
 
 
 def form_of(kind: Kind, data: Mapping[str, Any] | None = None, *, new: bool = True) -> NodeForm:
@@ -277,6 +278,7 @@ def form_page(
         "node_form.html",
         here="providers",
         title=f"Edit {node.name}" if node else kind.button,
+        trail=(*above("providers"), place(node)),
         kind=kind,
         form=form,
         node=node,
@@ -284,6 +286,13 @@ def form_page(
         notice=wire.notice if wire else "",
         status=status,
     )
+
+
+def place(node: NodeView | None) -> tuple[str, str]:
+    """The page that a node's form or question stands under."""
+    if node is None:
+        return "Add Provider", url_for("dashboard.catalogue")
+    return node.name, url_for("dashboard.provider", provider_id=node.id)
 
 
 ROUTES = (

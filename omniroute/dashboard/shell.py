@@ -10,58 +10,61 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
+from omniroute import __version__
 from omniroute.dashboard import assets
 from omniroute.edge.hosts import local_name
-from omniroute.errors import OperationError
+from omniroute.errors import DatabaseAway, OperationError
+from omniroute.preferences.operations import chosen
 from omniroute.services import Services
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of the navigation. `id` is what a page passes as `here`."""
+    """One line of the navigation. `id` is what a page passes as `here`; `key` is the letter that goes there after G."""
 
     id: str
     label: str
     icon: str
     endpoint: str
+    key: str = ""
 
 
 NAVIGATION: tuple[tuple[str, tuple[Item, ...]], ...] = (
-    ("", (Item("home", "Home", "home", "dashboard.home"),)),
+    ("", (Item("home", "Home", "home", "dashboard.home", "h"),)),
     (
         "Gateway",
         (
-            Item("providers", "Providers", "server-2", "dashboard.providers"),
-            Item("combos", "Combos", "route", "dashboard.combos"),
-            Item("keys", "Keys", "key", "dashboard.keys"),
-            Item("limits", "Limits", "gauge", "dashboard.limits"),
-            Item("aliases", "Aliases", "arrows-exchange", "dashboard.aliases"),
-            Item("pricing", "Prices", "coin", "dashboard.pricing"),
+            Item("providers", "Providers", "server-2", "dashboard.providers", "p"),
+            Item("combos", "Combos", "route", "dashboard.combos", "c"),
+            Item("keys", "Keys", "key", "dashboard.keys", "k"),
+            Item("limits", "Limits", "gauge", "dashboard.limits", "m"),
+            Item("aliases", "Aliases", "arrows-exchange", "dashboard.aliases", "n"),
+            Item("pricing", "Prices", "coin", "dashboard.pricing", "i"),
         ),
     ),
     (
         "Try",
         (
             # What tries models for real goes above what only tells where a request would go.
-            Item("resolve", "Dry run", "player-play", "dashboard.resolve"),
+            Item("resolve", "Dry run", "player-play", "dashboard.resolve", "d"),
         ),
     ),
     (
         "Watch",
         (
-            Item("usage", "Usage", "chart-bar", "dashboard.usage"),
-            Item("logs", "Logs", "list-details", "dashboard.logs"),
-            Item("health", "Health", "activity", "dashboard.health"),
+            Item("usage", "Usage", "chart-bar", "dashboard.usage", "u"),
+            Item("logs", "Logs", "list-details", "dashboard.logs", "l"),
+            Item("health", "Health", "activity", "dashboard.health", "e"),
         ),
     ),
     (
         "System",
         (
-            Item("settings", "Settings", "settings", "dashboard.settings"),
+            Item("settings", "Settings", "settings", "dashboard.settings", "s"),
             # What is only read goes below what is set.
         ),
     ),
@@ -70,9 +73,21 @@ NAVIGATION: tuple[tuple[str, tuple[Item, ...]], ...] = (
 Trail = Sequence[tuple[str, str]]  # (label, address) of the pages above this one
 
 
-def page(template: str, *, here: str, title: str, trail: Trail = (), status: int = 200, **values: Any) -> ResponseReturnValue:
-    """A whole page inside the shell. Never kept by a cache: it may show what only this session may see."""
-    return _fresh(render_template(template, here=here, title=title, trail=trail, **values), status)
+def page(
+    template: str, *, here: str, title: str, trail: Trail | None = None, status: int = 200, **values: Any
+) -> ResponseReturnValue:
+    """A whole page inside the shell. Never kept by a cache: it may show what only this session may see.
+
+    `trail` is given by a page that stands more than one level below the navigation: see `above`.
+    """
+    shown = above(here, title) if trail is None else trail
+    return _fresh(render_template(template, here=here, title=title, trail=shown, **values), status)
+
+
+def above(here: str, title: str = "") -> Trail:
+    """The page of the navigation that a page below `here` stands under; nothing above that page itself."""
+    found = (item for _, items in NAVIGATION for item in items if item.id == here and item.label != title)
+    return tuple((item.label, url_for(item.endpoint)) for item in found)
 
 
 def part(template: str, status: int = 200, **values: Any) -> ResponseReturnValue:
@@ -106,11 +121,26 @@ def dress(bp: Blueprint, services: Services) -> None:
 
     @bp.app_context_processor
     def shell_values() -> dict[str, Any]:
-        return {"navigation": NAVIGATION, "banners": banners(services), "current_alerts": services.alerts.current}
+        return {
+            "navigation": NAVIGATION,
+            "banners": banners(services),
+            "current_alerts": services.alerts.current,
+            "theme": theme(services),
+            "version": __version__,
+            "about": url_for("dashboard.settings_about") if "dashboard.settings_about" in current_app.view_functions else None,
+        }
 
     bp.add_app_template_global(assets.address, "asset")
     for name, word in WORDS.items():
         bp.add_app_template_filter(word, name)
+
+
+def theme(services: Services) -> str:
+    """The colours where a browser has chosen none: "light", "dark" or "auto"."""
+    try:
+        return str(chosen(services.configuration.current().settings, "theme"))
+    except DatabaseAway:  # a page that says so has to come out all the same
+        return "auto"
 
 
 def banners(services: Services) -> list[tuple[str, str, str]]:
@@ -152,12 +182,17 @@ def banners(services: Services) -> list[tuple[str, str, str]]:
 
 
 def confirmation(
-    values: dict[str, Any], *, title: str, back: tuple[str, dict[str, str]], here: str = "providers"
+    values: dict[str, Any],
+    *,
+    title: str,
+    back: tuple[str, dict[str, str]],
+    here: str = "providers",
+    trail: Trail | None = None,
 ) -> ResponseReturnValue:
     """Ask before something is lost: inside the page's dialog, or as a page of its own without scripts."""
     if wants_part():
         return part("parts/confirm.html", **values)
-    return page("confirm.html", here=here, title=title, back=back, **values)
+    return page("confirm.html", here=here, title=title, trail=trail, back=back, **values)
 
 
 def _fresh(html: str, status: int) -> ResponseReturnValue:
