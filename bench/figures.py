@@ -191,6 +191,21 @@ LOG = Measurement(
     at_once=8,
 )
 
+PAINT = Measurement(
+    name="paint",
+    subjects=("gateway",),
+    model="",
+    path="/",
+    options=(),
+    count=10,  # visits
+    short_count=1,
+    checks=(
+        Check("Home: first paint, nothing cached", of_gateway("first_paint_ms"), 500, "at most", "ms"),
+        Check("Home: first paint of the next visit", of_gateway("next_paint_ms"), 300, "at most", "ms"),
+        Check("Home: script and style, compressed", of_gateway("script_and_style_kb"), 150, "at most", "kB"),
+    ),
+)
+
 MEASUREMENTS = {
     each.name: each
     for each in (
@@ -204,6 +219,7 @@ MEASUREMENTS = {
         large(CLIENTS[1], "chat"),
         PACED,
         LOG,
+        PAINT,
     )
 }
 

@@ -18,6 +18,7 @@ from bench.figures import Outcome, Round
 from bench.processes import ROOT
 
 RESULTS = ROOT / "bench" / "results"
+FIGURES = (("events_per_s", "p50_ms"), ("rps", "p50_ms"), ("first_paint_ms", "next_paint_ms"))
 STACK = ("flask", "gunicorn", "gevent", "requests", "urllib3", "sqlalchemy", "orjson")
 
 
@@ -37,7 +38,7 @@ def medians(rounds: Sequence[Round]) -> str:
     """What each subject did by itself, for the reader's eye: one line a measurement."""
     shown = []
     for subject in rounds[0]:
-        figures = ("events_per_s", "p50_ms") if "events_per_s" in rounds[0][subject] else ("rps", "p50_ms")
+        figures = next(each for each in FIGURES if each[0] in rounds[0][subject])
         told = [f"{name} {statistics.median(each[subject][name] for each in rounds):g}" for name in figures]
         shown.append(f"{subject}: {', '.join(told)}")
     return "; ".join(shown)

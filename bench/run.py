@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import gateway, log, report
+from bench import gateway, log, paint, report
 from bench.figures import MEASUREMENTS, PACED_EVENTS, PACED_SECONDS, Measurement, Outcome, Round, Shot, judge
 from bench.processes import PYTHON, ROOT, NotStarted, Server, free_port, get_json, resident_mb
 
@@ -158,6 +158,8 @@ def measure(here: Stand, what: Measurement, runs: int, short: bool) -> list[Roun
             return [{}]
         with tempfile.TemporaryDirectory(prefix="bench-log-") as folder:
             return log.measure(Path(folder), what, here.upstreams["fast"], runs, short)
+    if what.name == "paint":
+        return [{}] if here.gateway is None else paint.measure(here.gateway.url, what, runs, short)
     subjects = [each for each in what.subjects if each not in ("gateway", "plain") or here.gateway]
     count = what.short_count if short else what.count
     if what.upstream == "fast":
