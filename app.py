@@ -26,7 +26,7 @@ from omniroute.logs import configure_logs
 from omniroute.models.db import Database
 from omniroute.observe import traces_for
 from omniroute.observe.metrics import Metrics
-from omniroute.preferences.operations import Preferences
+from omniroute.preferences.operations import Preferences, chosen
 from omniroute.providers import catalog as catalogs
 from omniroute.relay.combo_probe import ComboProbe
 from omniroute.relay.consequences import Consequences
@@ -52,6 +52,7 @@ from omniroute.usage.books import Books
 from omniroute.usage.log_queue import LogQueue
 from omniroute.usage.logs import LogReports
 from omniroute.usage.prices import Prices
+from omniroute.usage.pulse import Pulse
 from omniroute.usage.reports import UsageReports
 from omniroute.usage.standing import Standings
 
@@ -75,8 +76,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
 def make_services(settings: Settings, clock: Clock) -> Services:
     """Every collaborator, each made once and given to those that need it."""
     catalog = catalogs.load().moved(settings.provider_base_urls)
-    database = Database(settings.sqlalchemy_url)
-    vault = Vault(settings.storage_encryption_keys)
+    database, vault = Database(settings.sqlalchemy_url), Vault(settings.storage_encryption_keys)
     configuration = ConfigurationStore(database, catalog, vault, settings, clock)
     shared = shared_state(settings, database)
     recount = Recount(database, shared, clock)
@@ -91,18 +91,19 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     probe = Probe(catalog, transport, configuration, connections, connections.credential, board, clock)
     combos = Combos(database, configuration, catalog, clock)
     keys = Keys(database, configuration, recount, clock)
-    books = Books(database, shared, vault, configuration.current, clock)
-    logs = LogReports(database, configuration.current)
+    books, logs = Books(database, shared, vault, configuration.current, clock), LogReports(database, configuration.current)
     metrics, traces = Metrics(configuration.current, lambda: board.health, clock), traces_for(settings, clock)
     observers = (metrics.observe,) if traces is None else (metrics.observe, traces.observe)
     ledger = Ledger(LogQueue(books.journal, keys.record_use), clock, observers)
     standings = Standings(configuration.current, shared, board.learned, clock)
     conversation = Conversation(Responses(database, vault, clock))
+    look, credential = configuration.current, connections.credential
+    retrieval = Retrieval(catalog, transport, look, credential, conversation, ledger, books.meter, clock)
     relay = Relay(
         catalog=catalog,
         transport=transport,
-        look=configuration.current,
-        credential=connections.credential,
+        look=look,
+        credential=credential,
         board=board,
         ledger=ledger,
         meter=books.meter,
@@ -134,6 +135,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         logs=logs,
         books=books,
         usage=UsageReports(database, configuration.current, logs, clock),
+        pulse=Pulse(database, configuration.current, logs, board, lambda settings: chosen(settings, "time_zone"), clock),
         ledger=ledger,
         metrics=metrics,
         traces=traces,
@@ -141,9 +143,7 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         standings=standings,
         alerts=Alerts(standings, configuration, board, lambda: ledger.dropped, clock),
         relay=relay,
-        retrieval=Retrieval(
-            catalog, transport, configuration.current, connections.credential, conversation, ledger, books.meter, clock
-        ),
+        retrieval=retrieval,
         probe=probe,
         combo_probe=ComboProbe(probe, combos, configuration, board),
         explain=Explain(configuration, board, clock),

@@ -34,6 +34,7 @@ from omniroute.usage.alerts import Alerts
 from omniroute.usage.books import Books
 from omniroute.usage.logs import LogReports
 from omniroute.usage.prices import Prices
+from omniroute.usage.pulse import Pulse
 from omniroute.usage.reports import UsageReports
 from omniroute.usage.standing import Standings
 
@@ -64,6 +65,7 @@ class Services:
     logs: LogReports
     books: Books
     usage: UsageReports
+    pulse: Pulse
     ledger: Ledger
     metrics: Metrics
     traces: Traces | None

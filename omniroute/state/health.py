@@ -92,6 +92,10 @@ class HealthBoard:
         """`in_flight` is of the whole connection, the rest of this model on it; of other workers as they last reported."""
         return self._tally.figures(candidate, self._clock.now())
 
+    def in_flight(self) -> Mapping[str, int]:
+        """Requests that are with upstreams now, by connection; of other workers as they last reported."""
+        return self._tally.in_flight()
+
     def learned(self, connection_id: str) -> tuple[Learned, ...]:
         """The windows that its upstream told of, here or to another worker, and that were not renewed since."""
         return self._tally.learned(connection_id, self._clock.now())

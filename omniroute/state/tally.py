@@ -92,6 +92,10 @@ class Tally:
         """Requests of this worker that are in flight on a connection."""
         return self._in_flight[connection_id]
 
+    def in_flight(self) -> Counter[str]:
+        """By connection: those of this worker, and those of the others as they last reported."""
+        return self._in_flight + self._others.in_flight
+
     def answered(self, combo: str, key: CandidateKey, now: float) -> None:
         self._good[combo] = (now, key)
         self.last_good[combo] = key
