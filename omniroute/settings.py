@@ -31,6 +31,9 @@ MAKE_SECRET = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
 MAKE_KEY = "python3 -c 'import base64,secrets; print(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())'"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
+# A name that the server answers to: `.example.com` is the name and all below it; a port counts where one is given.
+HOST_ENTRY = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d+)?|\[[0-9a-f:]+\](:\d+)?")
+
 PrivateRule = str | tuple[str, ...]  # "auto", "true", "false", or hosts and networks
 
 
@@ -243,7 +246,7 @@ def _private(name: str, text: str) -> PrivateRule:
 def _hosts(name: str, text: str) -> tuple[str, ...]:
     entries = tuple(part.strip().lower() for part in text.split(",") if part.strip())
     for entry in entries:
-        if not re.fullmatch(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d+)?|\[[0-9a-f:]+\](:\d+)?", entry):
+        if not HOST_ENTRY.fullmatch(entry):
             raise SettingError(f"{name}: {entry!r} is no host name; give names such as gateway.example.com or .example.com")
     return entries
 

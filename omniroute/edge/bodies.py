@@ -82,7 +82,14 @@ CONNECTION = (
     ),
     Field("name", label="Name", high=100, help="Any label; made up when left out."),
     Field("api_key", label="API key", secret=True, nullable=True, high=8192, help="Kept encrypted and never shown again."),
-    Field("priority", "whole", label="Priority", low=0, high=1_000_000, help="Lower goes first."),
+    Field(
+        "priority",
+        "whole",
+        label="Priority",
+        low=0,
+        high=1_000_000,
+        help="Lower goes first; left out, a new one goes last. Those of the same priority share the requests.",
+    ),
     Field(
         "max_concurrent", "whole", label="Requests at once", low=1, high=1_000_000, nullable=True, help="null: as many as come."
     ),
@@ -109,6 +116,11 @@ CONNECTIONS_BULK = (
         secret=True,
         help="One connection is made for each.",
     ),
+)
+
+CONNECTIONS_ORDER = (
+    Field("provider", label="Provider", required=True, high=100, help="The id of a native provider or a node."),
+    Field("ids", "names", label="Connections", required=True, low=1, high=1000, help="Ids, the first to be asked first."),
 )
 
 CONNECTION_TEST = (
@@ -330,6 +342,21 @@ LOGGING = (
 SETTINGS = (
     Field("theme", label="Theme", choices=("auto", "light", "dark"), default="auto"),
     Field("time_zone", label="Time zone", high=64, default="UTC", help="An IANA name such as Europe/Berlin."),
+    Field(
+        "require_api_key",
+        label="Who needs a key",
+        choices=("as started", "always"),
+        default="as started",
+        help="always: every request to /v1, whatever REQUIRE_API_KEY says. It can't loosen that.",
+    ),
+    Field(
+        "allowed_hosts",
+        "names",
+        label="Further host names",
+        high=50,
+        default=[],
+        help="Answered beside those of TRUSTED_HOSTS and PUBLIC_URL; .example.com covers all below it.",
+    ),
     *LOGGING,
 )
 

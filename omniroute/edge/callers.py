@@ -20,6 +20,7 @@ from omniroute.clock import Clock
 from omniroute.edge.hosts import local_name
 from omniroute.edge.origins import from_own_page
 from omniroute.errors import Forbidden, RequestError, Unauthorized
+from omniroute.preferences.operations import chosen
 from omniroute.routing.configuration import ClientKey, Configuration
 from omniroute.settings import Settings, is_loopback
 from omniroute.state.configuration import ConfigurationStore
@@ -54,6 +55,7 @@ NEED_KEY_HERE = (
     f"{NEED_KEY} If only this machine can reach the port (a container published with '-p 127.0.0.1:20128:20128', for one), "
     "REQUIRE_API_KEY=false serves without keys."
 )
+CHOSEN = "the operator chose so on the dashboard (Settings, Security)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ class Callers:
         why = self._needs_key(environ)
         if why is None:
             return Caller("keyless", None, "keyless", environ.get("REMOTE_ADDR", ""))
-        raise Unauthorized(f"An API key is needed: {why}.", remedy=NEED_KEY if self._settings.keyless_possible else NEED_KEY_HERE)
+        here = why != CHOSEN and not self._settings.keyless_possible
+        raise Unauthorized(f"An API key is needed: {why}.", remedy=NEED_KEY_HERE if here else NEED_KEY)
 
     def manager(self, environ: Mapping[str, Any], rule: str) -> Caller | None:
         """The holder of a `manage` key; None when no credential came along. Raises like `client`."""
@@ -135,7 +138,9 @@ class Callers:
         """Why this request can't come without a key; None if it can (api.md, "Who needs a key")."""
         settings = self._settings
         if not settings.keyless_possible:
-            return _why_never(settings)
+            return why_always(settings)
+        if always_chosen(self._configuration.current().settings):
+            return CHOSEN
         if from_own_page(environ) is False:  # also with REQUIRE_API_KEY=false: a foreign page must not spend the owner's credit
             return "the request comes from a page of another site"
         if settings.require_api_key == "false":
@@ -184,7 +189,13 @@ def covers(allowed: Iterable[str], rule: str) -> bool:
     return any(rule == entry or rule.startswith(entry.rstrip("/") + "/") or fnmatchcase(rule, entry) for entry in allowed)
 
 
-def _why_never(settings: Settings) -> str:
+def always_chosen(preferences: Mapping[str, Any]) -> bool:
+    """Whether the preference asks everybody for a key, whatever the environment says."""
+    return bool(chosen(preferences, "require_api_key") == "always")
+
+
+def why_always(settings: Settings) -> str:
+    """Why a server that was started so asks everybody for a key, where it does (`Settings.keyless_possible` is false)."""
     if settings.require_api_key == "true":
         return "REQUIRE_API_KEY is true"
     if not settings.loopback:

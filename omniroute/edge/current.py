@@ -40,3 +40,8 @@ def session_view() -> SessionView | None:
 def address() -> str:
     """The caller's address, read through PROXY_HOPS proxies."""
     return request.remote_addr or ""
+
+
+def host() -> str:
+    """The name by which the caller came, as the header says it."""
+    return str(request.environ.get("HTTP_HOST", ""))

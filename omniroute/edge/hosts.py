@@ -7,7 +7,7 @@ It can't change the Host header, so the list below ends that.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,8 +15,11 @@ from urllib.parse import urlsplit
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from omniroute.errors import BadRequest
+from omniroute.errors import BadRequest, Invalid
+from omniroute.preferences.operations import chosen
 from omniroute.settings import Settings
+
+Preferences = Callable[[], Mapping[str, Any]]  # those in force, as they stand in `Configuration.settings`
 
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(?::([0-9]{1,5}))?")
@@ -26,14 +29,14 @@ ANY_HOST = frozenset({"/healthz", "/readyz"})
 
 
 class Hosts:
-    """The names of `TRUSTED_HOSTS`; without the setting, those of a loopback bind or of `PUBLIC_URL`."""
+    """The names of `TRUSTED_HOSTS`; without the setting, those of a loopback bind or of `PUBLIC_URL`. Beside them those of
+    the preference `allowed_hosts`, which is looked at only for a name that is none of these.
+    """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, preferences: Preferences = dict) -> None:
+        self._settings, self._preferences = settings, preferences
         self._trusted = lru_cache(maxsize=512)(self._is_trusted)
-        self._named = settings.trusted_hosts
-        if not self._named and settings.public_url:
-            self._named = (urlsplit(settings.public_url).hostname or "",)
+        self.named = named_hosts(settings)
 
     def check(self, host: str, rule: str | None) -> None:
         """Raises BadRequest when `host` (the header's text) isn't a name of this server.
@@ -41,23 +44,44 @@ class Hosts:
         `rule` is the matched rule, None if none matched. Bound to the world with neither setting, every well-formed
         name is answered: a fresh deployment doesn't know its own name yet, and no right hangs on the Host there.
         """
-        if self._trusted(host) or rule in ANY_HOST:
+        if self._trusted(host) or rule in ANY_HOST or _named(host, chosen(self._preferences(), "allowed_hosts")):
             return
         raise BadRequest(
             f"This server doesn't answer to the host name {host[:80]!r}.",
-            remedy="Use the address that the server printed at its start, or add the name to TRUSTED_HOSTS.",
+            remedy="Use the address that the server printed at its start, or add the name on the dashboard "
+            "(Settings, Security) or to TRUSTED_HOSTS.",
         )
+
+    def need_way(self, host: str, given: Mapping[str, Any]) -> None:
+        """Before preferences are changed to `given`, by a request that came by `host`: raises Invalid when that name would not
+        be answered any more. Who comes by another name may take it out.
+        """
+        entries = given.get("allowed_hosts")
+        if not isinstance(entries, list | tuple) or self._trusted(host):
+            return
+        if not _named(host, [entry.strip().lower() for entry in entries if isinstance(entry, str)]):
+            told = (
+                f"You came here by {host[:80]}, and nothing else in the list covers that name: without it you would be locked "
+                "out. Come by another name to take it out."
+            )
+            raise Invalid(told, {"allowed_hosts": told})
 
     def _is_trusted(self, host: str) -> bool:
         matched = HOST.fullmatch(host.lower())
         if matched is None:
             return False
-        name = matched[1]
-        if self._settings.loopback and name in LOCAL_NAMES:
+        if self._settings.loopback and matched[1] in LOCAL_NAMES:
             return True
-        if self._named:
-            return any(_covers(entry, host.lower(), name) for entry in self._named)
+        if self.named:
+            return _named(host, self.named)
         return not self._settings.loopback
+
+
+def named_hosts(settings: Settings) -> tuple[str, ...]:
+    """The names that the environment gives: those of TRUSTED_HOSTS, else the one in PUBLIC_URL, else none."""
+    if settings.trusted_hosts or not settings.public_url:
+        return settings.trusted_hosts
+    return (urlsplit(settings.public_url).hostname or "",)
 
 
 def local_name(host: str) -> bool:
@@ -91,6 +115,12 @@ class Published:
         if environ.get("HTTP_HOST", "").lower() == self._host:
             environ["wsgi.url_scheme"] = "https"
         return self._app(environ, start_response)
+
+
+def _named(host: str, entries: Iterable[str]) -> bool:
+    """Whether the header's text is one of these names."""
+    matched = HOST.fullmatch(host.lower())
+    return matched is not None and any(_covers(entry, host.lower(), matched[1]) for entry in entries)
 
 
 def _covers(entry: str, host: str, name: str) -> bool:

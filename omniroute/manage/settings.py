@@ -6,6 +6,7 @@ from typing import Any
 
 from omniroute.edge import current
 from omniroute.edge.bodies import SETTINGS
+from omniroute.edge.hosts import Hosts
 from omniroute.manage.endpoint import Endpoint
 from omniroute.manage.shapes import as_json
 from omniroute.services import Services
@@ -16,10 +17,11 @@ def shown(services: Services, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def update(services: Services, given: dict[str, Any]) -> dict[str, Any]:
+    Hosts(services.settings).need_way(current.host(), given)
     return {"settings": as_json(services.preferences.update(given, current.actor()))}
 
 
-ONE = {"settings": dict[str, str | int]}
+ONE = {"settings": dict[str, str | int | tuple[str, ...]]}
 
 ENDPOINTS = (
     Endpoint("GET", "/api/settings", "All settings", shown, ONE),

@@ -13,10 +13,13 @@ from omniroute.given import Given
 from omniroute.models.configuration import SettingRow
 from omniroute.models.db import Database
 from omniroute.security.audit import Actor, record
+from omniroute.settings import HOST_ENTRY
 from omniroute.state.configuration import ConfigurationStore
 
 THEMES = ("auto", "light", "dark")
 SWITCH = ("off", "on")
+REQUIRE_KEYS = ("as started", "always")
+MOST_HOSTS = 50
 
 
 def _theme(read: Given, name: str, now_is: str) -> str:
@@ -27,14 +30,30 @@ def _switch(read: Given, name: str, now_is: str) -> str:
     return read.choice(name, SWITCH, now_is)
 
 
+def _require_keys(read: Given, name: str, now_is: str) -> str:
+    return read.choice(name, REQUIRE_KEYS, now_is)
+
+
+def _hosts(read: Given, name: str, now_is: list[str]) -> list[str]:
+    """Names as TRUSTED_HOSTS takes them, in lower case."""
+    entries = [entry.lower() for entry in read.texts(name, now_is, most=MOST_HOSTS, longest=260)]
+    wrong = next((entry for entry in entries if not HOST_ENTRY.fullmatch(entry)), None)
+    if wrong is not None:
+        read.refuse(name, f"can't hold {wrong[:80]!r}: write names such as gateway.example.com or .example.com, without http://")
+    return list(dict.fromkeys(entries))
+
+
 def _whole(low: int, high: int) -> Callable[[Given, str, int], int]:
     return lambda read, name, now_is: read.whole(name, now_is, low, high)
 
 
-# Name -> (label, default, how it is read)
+# Name -> (label, default, how it is read). `require_api_key` and `allowed_hosts` only tighten, and add to, what the
+# environment says: edge/callers.py and edge/hosts.py go by both.
 KNOWN: dict[str, tuple[str, Any, Callable[[Given, str, Any], Any]]] = {
     "theme": ("Theme", "auto", _theme),
     "time_zone": ("Time zone", "UTC", Given.timezone),
+    "require_api_key": ("Who needs a key", "as started", _require_keys),
+    "allowed_hosts": ("Further host names", [], _hosts),
     "log_bodies": ("Store bodies", "off", _switch),
     "log_body_kb": ("Stored of each body, in kB", 64, _whole(1, 1024)),
     "body_days": ("Days that bodies are kept", 7, _whole(1, 3650)),

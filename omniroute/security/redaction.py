@@ -45,6 +45,8 @@ _SECRET_NAME = re.compile(
     r"(?i)(^|[-_])(api[-_]?key|key|token|secret|password|passwd|authorization|cookie|credential|sealed|digest)s?$"
 )
 
+_NONE = frozenset({"require_api_key"})  # a preference: it says who needs one
+
 
 def redact(text: str, secrets: Collection[str] = ()) -> str:
     """`text` with everything that is or looks like a secret masked. Linear in its length."""
@@ -69,7 +71,7 @@ def redact_values(given: Any, secrets: Collection[str] = ()) -> Any:
 
 def secret_name(name: str) -> bool:
     """Whether a header or member of this name holds a secret."""
-    return _SECRET_NAME.search(name) is not None
+    return name not in _NONE and _SECRET_NAME.search(name) is not None
 
 
 def _member(name: str, value: Any, secrets: Collection[str]) -> Any:

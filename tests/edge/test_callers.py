@@ -120,6 +120,37 @@ def test_required_false_serves_all_but_foreign_pages(house: House) -> None:
     assert refused is not None and "another site" in refused.message
 
 
+AWAY = {"REMOTE_ADDR": "203.0.113.9", "HTTP_HOST": "gateway.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "changed", "keyless"),
+    [
+        ({}, {}, True),
+        ({}, AWAY, False),
+        ({"host": "0.0.0.0"}, {}, False),
+        ({"public_url": "https://gateway.example.com"}, {}, False),
+        ({"require_api_key": "true"}, {}, False),
+        ({"require_api_key": "false"}, {}, True),
+        ({"require_api_key": "false", "host": "0.0.0.0"}, AWAY, True),
+    ],
+)
+def test_the_preference_only_tightens_what_the_environment_says(
+    house: House, settings: dict[str, Any], changed: dict[str, str], keyless: bool
+) -> None:
+    gate, environ, key = callers(house, **settings), LOCAL | changed, house.key("relay")
+    assert (refusal(gate, environ) is None) is keyless
+    house.services.preferences.update({"require_api_key": "always"}, CLI)
+    refused = refusal(gate, environ)
+    assert isinstance(refused, Unauthorized) and "An API key is needed" in refused.message
+    assert refusal(gate, environ | {"HTTP_X_API_KEY": key}) is None
+    if keyless:
+        assert "chose so on the dashboard (Settings, Security)" in refused.message
+        assert "Keys page" in refused.remedy and "REQUIRE_API_KEY" not in refused.remedy
+    house.services.preferences.update({"require_api_key": "as started"}, CLI)
+    assert (refusal(gate, environ) is None) is keyless
+
+
 # Credentials ----------------------------------------------------------------------------
 
 WAYS = [

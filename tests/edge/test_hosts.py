@@ -6,7 +6,7 @@ import pytest
 from flask import Flask, request
 
 from omniroute.edge.hosts import Hosts, behind_proxies, local_name
-from omniroute.errors import BadRequest
+from omniroute.errors import BadRequest, Invalid
 from omniroute.settings import Settings
 
 
@@ -71,6 +71,59 @@ def test_trusted_hosts_are_the_only_ones_when_set() -> None:
     assert not answers("evil.example", **given)
     assert not answers("evillan", **given)
     assert not answers("localhost", **given)
+
+
+ADDED = {"allowed_hosts": ["gateway.example.com", ".lan", "exact.example:8443"]}
+
+
+@pytest.mark.parametrize(
+    ("host", "answered"),
+    [
+        ("gateway.example.com", True),
+        ("Gateway.Example.com:20128", True),
+        ("nas.lan", True),
+        ("exact.example:8443", True),
+        ("exact.example", False),
+        ("evil.example", False),
+        ("evillan", False),
+        ("gateway.example.com@evil.example", False),
+        ("localhost:20128", True),
+    ],
+)
+def test_a_preference_adds_names_while_the_server_runs(host: str, answered: bool) -> None:
+    chosen: dict[str, Any] = {}
+    hosts = Hosts(Settings(trusted_hosts=("other.example",)), lambda: chosen)
+    told = []
+    for preferences in ({}, ADDED, {}):
+        chosen.clear()
+        chosen.update(preferences)
+        try:
+            hosts.check(host, "/v1/models")
+            told.append(True)
+        except BadRequest:
+            told.append(False)
+    asked_for_anyway = host.startswith("localhost")
+    assert told == [asked_for_anyway, answered, asked_for_anyway]
+
+
+def test_a_preference_never_takes_a_name_away() -> None:
+    for given in ({"host": "0.0.0.0"}, {"trusted_hosts": ("one.example",)}, {"public_url": "https://one.example"}, {}):
+        hosts = Hosts(Settings(**given), lambda: ADDED)
+        for host in ("one.example", "localhost", "127.0.0.1:20128"):
+            if answers(host, **given):
+                hosts.check(host, "/v1/models")
+
+
+def test_nobody_takes_out_the_name_that_he_came_by() -> None:
+    hosts = Hosts(Settings())
+    with pytest.raises(Invalid, match="You came here by gateway.example.com") as refused:
+        hosts.need_way("gateway.example.com", {"allowed_hosts": ["nas.lan"]})
+    assert list(refused.value.fields) == ["allowed_hosts"]
+    for fine in (["gateway.example.com"], [" .EXAMPLE.com "]):
+        hosts.need_way("gateway.example.com", {"allowed_hosts": fine})
+    hosts.need_way("gateway.example.com", {"theme": "dark"})
+    hosts.need_way("localhost:20128", {"allowed_hosts": []})
+    Hosts(Settings(trusted_hosts=("gateway.example.com",))).need_way("gateway.example.com", {"allowed_hosts": []})
 
 
 def test_the_public_url_names_the_host() -> None:

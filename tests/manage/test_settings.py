@@ -9,6 +9,8 @@ from tests.manage.conftest import Api
 USUAL = {
     "theme": "auto",
     "timeZone": "UTC",
+    "requireApiKey": "as started",
+    "allowedHosts": [],
     "logBodies": "off",
     "logBodyKb": 64,
     "bodyDays": 7,
@@ -32,6 +34,22 @@ def test_what_of_the_log_is_kept(api: Api) -> None:
     assert api("GET", "/api/settings")[1]["settings"] == USUAL | chosen
 
 
+def test_the_preferences_that_tighten_and_add_hold_at_once(api: Api) -> None:
+    assert api("GET", "/v1/models", Authorization="")[0] == 200
+    assert api("PUT", "/api/settings", {"requireApiKey": "always"})[1]["settings"]["requireApiKey"] == "always"
+    status, refused = api("GET", "/v1/models", Authorization="")
+    assert status == 401 and "Keys page" in refused["error"]["message"] + refused["omniroute"]["remedy"]
+    assert api("GET", "/v1/models")[0] == 200
+    assert api("GET", "/api/settings", Host="gw.example.com")[0] == 400
+    api("PUT", "/api/settings", {"allowedHosts": ["gw.example.com"]})
+    assert api("GET", "/api/settings", Host="gw.example.com")[0] == 200
+    status, refused = api("PUT", "/api/settings", {"allowedHosts": []}, Host="gw.example.com")
+    assert (status, refused["error"]["details"][0]["field"]) == (400, "allowedHosts")
+    assert api("PUT", "/api/settings", {"allowedHosts": [".example.com"]}, Host="gw.example.com")[0] == 200
+    assert api("PUT", "/api/settings", {"allowedHosts": [], "requireApiKey": "as started"})[1]["settings"] == USUAL
+    assert len(api("GET", "/api/audit?action=preferences.update")[1]["entries"]) == 4
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -42,6 +60,9 @@ def test_what_of_the_log_is_kept(api: Api) -> None:
         {"bodyDays": 1.5},
         {"rollupDays": 3},
         {"logDays": "9"},
+        {"requireApiKey": "never"},
+        {"allowedHosts": ["http://x"]},
+        {"allowedHosts": "x"},
     ],
 )
 def test_what_is_wrong_is_told_by_name(api: Api, wrong: dict[str, Any]) -> None:

@@ -46,6 +46,14 @@ def test_only_what_changed_is_audited(parts: Parts) -> None:
         {"log_days": 3651},
         {"body_days": "7"},
         {"rollup_days": 3},
+        {"require_api_key": "never"},
+        {"require_api_key": True},
+        {"allowed_hosts": "gateway.example.com"},
+        {"allowed_hosts": ["https://gateway.example.com"]},
+        {"allowed_hosts": ["gateway.example.com/dashboard"]},
+        {"allowed_hosts": ["*.example.com"]},
+        {"allowed_hosts": ["a b"]},
+        {"allowed_hosts": [f"h{number}.example" for number in range(51)]},
         {"colour": "x"},
     ],
 )
@@ -54,3 +62,13 @@ def test_what_is_wrong_is_told_by_field(parts: Parts, given: dict[str, Any]) -> 
         parts.preferences.update({"theme": "dark"} | given, ADMIN)
     assert set(caught.value.fields) == set(given)
     assert parts.preferences.all() == DEFAULTS
+
+
+def test_host_names_are_kept_as_they_are_compared(parts: Parts) -> None:
+    given = [" Gateway.Example.com ", "gateway.example.com", ".LAN", "[::1]:8443", ""]
+    told = parts.preferences.update({"allowed_hosts": given, "require_api_key": "always"}, ADMIN)
+    assert told["allowed_hosts"] == ["gateway.example.com", ".lan", "[::1]:8443"]
+    assert parts.preferences.update({"allowed_hosts": told["allowed_hosts"]}, ADMIN) == told
+    (row,) = parts.audited()
+    assert row.before == {"allowed_hosts": [], "require_api_key": "as started"}
+    assert row.after == {"allowed_hosts": ["gateway.example.com", ".lan", "[::1]:8443"], "require_api_key": "always"}

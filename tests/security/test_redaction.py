@@ -88,7 +88,7 @@ def test_values() -> None:
     ("name", "is_one"),
     [
         *((name, True) for name in ("x-api-key", "Authorization", "X-Auth-Token", "cookie", "client_secret")),
-        *((name, False) for name in ("X-Team", "monkey", "anthropic-beta", "max_tokens_count", "keyboard")),
+        *((name, False) for name in ("X-Team", "monkey", "anthropic-beta", "max_tokens_count", "keyboard", "require_api_key")),
     ],
 )
 def test_names(name: str, is_one: bool) -> None:
