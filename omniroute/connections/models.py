@@ -108,6 +108,22 @@ class ModelList:
         """Raises Missing."""
         self._set_hidden(provider_id, model_id, False, by)
 
+    def hide_many(self, provider_id: str, model_ids: Sequence[str], hidden: bool, by: Actor) -> int:
+        """Hide or show all of these; how many were changed by it. What is not there is passed over. Raises Missing."""
+
+        def work(session: Session) -> int:
+            self._known(session, provider_id)
+            wanted = set(model_ids)
+            changed = [view.id for view in self._views(session, provider_id) if view.id in wanted and view.hidden != hidden]
+            for model_id in changed:
+                self._mark(session, provider_id, model_id, hidden)
+            if changed:
+                action = "model.hide_many" if hidden else "model.show_many"
+                record(session, self._clock.now(), by, action, f"provider:{provider_id}", after={"models": changed})
+            return len(changed)
+
+        return self._store.change(work)
+
     def delete(self, provider_id: str, model_id: str, by: Actor) -> None:
         """Raises Missing, and Conflict for a model of the catalogue."""
 
@@ -118,7 +134,7 @@ class ModelList:
                 raise Conflict("This model comes with the program: it can be hidden, not deleted.")
             if row is None:
                 raise _missing(model_id)
-            before = {row.source: model_id}
+            before = {row.source: model_id, "hidden": row.hidden}
             record(session, self._clock.now(), by, "model.delete", f"provider:{provider_id}", before=before)
             session.delete(row)
 
@@ -127,23 +143,27 @@ class ModelList:
     def _set_hidden(self, provider_id: str, model_id: str, hidden: bool, by: Actor) -> None:
         def work(session: Session) -> None:
             self._known(session, provider_id)
-            row = session.get(ModelRow, (provider_id, model_id))
-            listed = self._listed(provider_id, model_id)
-            if row is None and listed is None:
-                raise _missing(model_id)
-            was = row is not None and row.hidden
-            if row is None:
-                insert_new(session, ModelRow, [_fresh(provider_id, model_id, "catalog", self._clock.now(), hidden)])
-            elif row.source == "catalog" and not hidden:
-                session.delete(row)
-            else:
-                row.hidden = hidden
+            was = self._mark(session, provider_id, model_id, hidden)
             before, after = {"model": model_id, "hidden": was}, {"hidden": hidden}
             record(
                 session, self._clock.now(), by, "model.hide" if hidden else "model.show", f"provider:{provider_id}", before, after
             )
 
         self._store.change(work)
+
+    def _mark(self, session: Session, provider_id: str, model_id: str, hidden: bool) -> bool:
+        """Whether it was hidden before. Raises Missing."""
+        row = session.get(ModelRow, (provider_id, model_id))
+        if row is None and self._listed(provider_id, model_id) is None:
+            raise _missing(model_id)
+        was = row is not None and row.hidden
+        if row is None:
+            insert_new(session, ModelRow, [_fresh(provider_id, model_id, "catalog", self._clock.now(), hidden)])
+        elif row.source == "catalog" and not hidden:
+            session.delete(row)
+        else:
+            row.hidden = hidden
+        return was
 
     def _insert(self, session: Session, provider_id: str, ids: Iterable[str], source: str) -> list[str]:
         """Those of `ids` that were new. A model of the catalogue needs no row."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from omniroute.clock import Clock
+from omniroute.connections.bulk import MOST, Bulk, Line, Made, Refusal
 from omniroute.connections.credentials import Credentials, Secret
 from omniroute.connections.prefixes import claim_for_native
-from omniroute.connections.quotas import QuotaChange, QuotaView, as_stored, quota_view, read_quota
+from omniroute.connections.quotas import QuotaChange, as_stored, read_quota
+from omniroute.connections.shown import ConnectionView as ConnectionView
+from omniroute.connections.shown import audited, connection_view
 from omniroute.errors import Conflict, DatabaseAway, FeatureOff, Invalid, Missing, OperationError
 from omniroute.given import Given
 from omniroute.limits.limit import quota_of
@@ -24,7 +26,7 @@ from omniroute.providers.nodes import as_provider, is_cc
 from omniroute.routing.configuration import Connection
 from omniroute.routing.verdict import Verdict
 from omniroute.security.audit import SYSTEM, Actor, record
-from omniroute.security.redaction import MASK, redact
+from omniroute.security.redaction import redact
 from omniroute.security.vault import Vault
 from omniroute.settings import Settings
 from omniroute.state.configuration import ConfigurationStore
@@ -52,52 +54,6 @@ UNTESTED: dict[str, Any] = {
     "last_test": None,
     "last_tested_at": None,
 }
-MOST_AT_ONCE = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionView:
-    """`prefix` is what is typed and shown for its provider. `key_hint` is like "sk-...1234". Times are seconds since 1970.
-
-    `last_test` is a verdict as the API gives it, without the model list. Secret `fields` are shown as "***". `base_url` is where
-    its requests go, "" when its provider is gone.
-    """
-
-    id: str
-    provider_id: str
-    provider_name: str
-    prefix: str
-    name: str
-    key_hint: str
-    has_key: bool
-    priority: int
-    max_concurrent: int | None
-    is_active: bool
-    test_status: str
-    status_reason: str | None
-    status_at: float | None
-    succeeded: bool
-    last_test: dict[str, Any] | None
-    last_tested_at: float | None
-    fields: dict[str, str]
-    base_url: str
-    created_at: float
-    updated_at: float
-    quota: QuotaView | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """`line` counts from 1. The message never repeats what the line held."""
-
-    line: int
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bulk:
-    created: tuple[ConnectionView, ...]
-    refused: tuple[Refusal, ...]
 
 
 class Connections:
@@ -119,14 +75,9 @@ class Connections:
 
     def list(self, provider: str | None = None) -> tuple[ConnectionView, ...]:
         """Of one provider or node id, or all; by provider and priority."""
-        query = sa.select(ConnectionRow).order_by(
-            ConnectionRow.provider_id, ConnectionRow.priority, ConnectionRow.created_at, ConnectionRow.id
-        )
-        if provider is not None:
-            query = query.where(ConnectionRow.provider_id == provider)
         with self._database.unit_of_work() as session:
             providers = self._providers(session)
-            return tuple(_view(row, providers.get(row.provider_id)) for row in session.scalars(query))
+            return tuple(connection_view(row, providers.get(row.provider_id)) for row in session.scalars(_ordered(provider)))
 
     def get(self, connection_id: str) -> ConnectionView:
         """Raises Missing."""
@@ -150,32 +101,80 @@ class Connections:
             self._refuse_known_key(session, provider, columns["key_digest"], None)
             now = self._clock.now()
             columns["name"] = columns["name"] or _next_name(session, provider)
+            if "priority" not in read:
+                columns["priority"] = _last_priority(session, provider)
             row = ConnectionRow(
                 id=self._clock.new_id(), provider_id=provider.id, created_at=now, updated_at=now, **UNTESTED, **columns
             )
             session.add(row)
-            record(session, now, by, "connection.create", f"connection:{row.id}", after=_audited(row))
-            return _view(row, provider)
+            record(session, now, by, "connection.create", f"connection:{row.id}", after=audited(row))
+            return connection_view(row, provider)
 
         return self._store.change(work)
 
-    def create_many(self, provider: str, api_keys: Sequence[str], by: Actor) -> Bulk:
-        """One connection a key; blank lines are passed over, and a bad one holds up no other. Raises Invalid, Missing."""
-        if len(api_keys) > MOST_AT_ONCE:
-            raise Invalid(f"At most {MOST_AT_ONCE} keys at once.", {"api_keys": f"At most {MOST_AT_ONCE} keys at once."})
-        created, refused = [], []
-        for line, key in enumerate(api_keys, 1):
-            if not key.strip():
-                continue
+    def create_many(self, provider: str, keys: Sequence[str | Line], by: Actor, fields: Mapping[str, str] | None = None) -> Bulk:
+        """One connection a key, or a line that was read; blank ones are passed over, and a bad one holds up no other.
+
+        `fields` are what this provider asks for beside the key, the same for all. Raises Invalid, Missing.
+        """
+        lines = _lines(keys)
+        made, refused = [], []
+        for line in lines:
             try:
-                created.append(self.create({"provider": provider, "api_key": key}, by))
+                if line.wrong:
+                    raise Invalid(line.wrong)
+                made.append(Made(line.number, self.create(_as_given(provider, line, fields), by)))
             except (Missing, FeatureOff, DatabaseAway):
                 raise
             except OperationError as exc:
-                if "provider" in exc.fields:
+                if "provider" in exc.fields or any(name.startswith("fields.") for name in exc.fields):
                     raise
-                refused.append(Refusal(line, exc.message))
-        return Bulk(tuple(created), tuple(refused))
+                refused.append(Refusal(line.number, exc.message))
+        return Bulk(tuple(made), tuple(refused))
+
+    def check_many(
+        self, provider: str, keys: Sequence[str | Line], fields: Mapping[str, str] | None = None
+    ) -> tuple[Refusal, ...]:
+        """What `create_many` would refuse now. Nothing is kept. Raises Invalid, Missing, FeatureOff, Conflict as it does."""
+        refused = []
+        with self._database.unit_of_work() as session:
+            found = self._provider(session, provider)
+            for line in _lines(keys):
+                read = Given(_as_given(provider, line, fields), LABELS)
+                try:
+                    if line.wrong:
+                        raise Invalid(line.wrong)
+                    self._refuse_known_key(session, found, self._columns(read, found, None)["key_digest"], None)
+                except (Invalid, Conflict) as exc:
+                    if any(name.startswith("fields.") for name in exc.fields):
+                        raise
+                    refused.append(Refusal(line.number, exc.message))
+        return tuple(refused)
+
+    def reorder(self, provider_id: str, ids: Sequence[str], by: Actor) -> tuple[ConnectionView, ...]:
+        """These first, in this order; the others follow as they were. Priorities count from 0 then, no two alike.
+
+        Raises Missing for a provider without connections, Invalid for an id that is none of its, or comes twice.
+        """
+
+        def work(session: Session) -> None:
+            rows = {row.id: row for row in session.scalars(_ordered(provider_id))}
+            if not rows:
+                raise Missing(f"{provider_id[:80]!r} has no connections.")
+            unknown = next((each for each in ids if each not in rows), None)
+            if unknown is not None or len(set(ids)) != len(ids):
+                message = "An id comes twice." if unknown is None else f"It has no connection {str(unknown)[:80]!r}."
+                raise Invalid(message, {"ids": message})
+            before, now = _order_told(rows.values()), self._clock.now()
+            order = [rows[each] for each in dict.fromkeys([*ids, *rows])]
+            for place, row in enumerate(order):
+                if row.priority != place:
+                    row.priority, row.updated_at = place, now
+            if before != (after := _order_told(order)):
+                record(session, now, by, "connection.reorder", f"provider:{provider_id}", before, after)
+
+        self._store.change(work)
+        return self.list(provider_id)
 
     def update(self, connection_id: str, given: Mapping[str, Any], by: Actor) -> ConnectionView:
         """Change what is given; an API key left blank is kept. A new one, or a new address, sends it back to `untested`.
@@ -195,7 +194,7 @@ class Connections:
                 raise Conflict(f"The provider {row.provider_id!r} of this connection is gone; it can only be deleted.")
             if "provider" in read and read["provider"] != row.provider_id:
                 read.refuse("provider", "can't be changed; make a new connection instead")
-            before, asked = _audited(row), (row.key_digest, base_url(provider, row.fields))
+            before, asked = audited(row), (row.key_digest, base_url(provider, row.fields))
             columns = self._columns(read, provider, row)
             columns["name"] = columns["name"] or row.name
             if asked != (columns["key_digest"], base_url(provider, columns["fields"])):
@@ -204,8 +203,8 @@ class Connections:
             for name, value in columns.items():
                 setattr(row, name, value)
             row.updated_at = self._clock.now()
-            record(session, row.updated_at, by, "connection.update", f"connection:{row.id}", before, _audited(row))
-            return _view(row, provider)
+            record(session, row.updated_at, by, "connection.update", f"connection:{row.id}", before, audited(row))
+            return connection_view(row, provider)
 
         view = self._store.change(work)
         change.finish()
@@ -223,7 +222,7 @@ class Connections:
 
         def work(session: Session) -> None:
             row = _found(session, connection_id)
-            record(session, self._clock.now(), by, "connection.delete", f"connection:{row.id}", before=_audited(row))
+            record(session, self._clock.now(), by, "connection.delete", f"connection:{row.id}", before=audited(row))
             session.delete(row)
 
         self._store.change(work)
@@ -328,7 +327,7 @@ class Connections:
         return {**self._catalog.providers, **{node.id: node for node in nodes}}
 
     def _shown(self, session: Session, row: ConnectionRow) -> ConnectionView:
-        return _view(row, self._providers(session).get(row.provider_id))
+        return connection_view(row, self._providers(session).get(row.provider_id))
 
     def _refuse_known_key(self, session: Session, provider: Provider, digest: str | None, row_id: str | None) -> None:
         if digest is None:
@@ -340,6 +339,30 @@ class Connections:
         if other is not None:
             message = f"{provider.name} has this key already, as the connection {other.name!r}."
             raise Conflict(message, {"api_key": message})
+
+
+def _ordered(provider_id: str | None) -> sa.Select[ConnectionRow]:
+    query = sa.select(ConnectionRow).order_by(
+        ConnectionRow.provider_id, ConnectionRow.priority, ConnectionRow.created_at, ConnectionRow.id
+    )
+    return query if provider_id is None else query.where(ConnectionRow.provider_id == provider_id)
+
+
+def _order_told(rows: Iterable[ConnectionRow]) -> dict[str, Any]:
+    """For the audit: names and priorities, in their order."""
+    return {"order": [{"name": row.name, "priority": row.priority} for row in rows]}
+
+
+def _lines(keys: Sequence[str | Line]) -> list[Line]:
+    """Numbered as they were given. Raises Invalid for too many."""
+    if len(keys) > MOST:
+        raise Invalid(f"At most {MOST} keys at once.", {"api_keys": f"At most {MOST} keys at once."})
+    lines = [each if isinstance(each, Line) else Line(at, api_key=each) for at, each in enumerate(keys, 1)]
+    return [line for line in lines if line.api_key.strip() or line.wrong]
+
+
+def _as_given(provider: str, line: Line, fields: Mapping[str, str] | None) -> dict[str, Any]:
+    return {"provider": provider, "name": line.name, "api_key": line.api_key, **({"fields": fields} if fields else {})}
 
 
 def _found(session: Session, connection_id: str) -> ConnectionRow:
@@ -359,6 +382,12 @@ def _next_name(session: Session, provider: Provider) -> str:
     return name
 
 
+def _last_priority(session: Session, provider: Provider) -> int:
+    """Behind the others where they have an order; the same as theirs where they have none."""
+    taken = set(session.scalars(sa.select(ConnectionRow.priority).where(ConnectionRow.provider_id == provider.id)))
+    return max(taken, default=0) + (len(taken) > 1)
+
+
 def _set_status(session: Session, row: ConnectionRow, status: str, reason: str | None, by: Actor, now: float) -> None:
     before = {"test_status": row.test_status, "status_reason": row.status_reason}
     after = {"test_status": status, "status_reason": None if reason is None else redact(reason)[:2000]}
@@ -371,43 +400,3 @@ def _set_status(session: Session, row: ConnectionRow, status: str, reason: str |
 def _reason(verdict: Verdict) -> str:
     told = verdict.diagnosis
     return f"{told.message} {told.remedy}".strip()
-
-
-def _view(row: ConnectionRow, provider: Provider | None) -> ConnectionView:
-    return ConnectionView(
-        id=row.id,
-        provider_id=row.provider_id,
-        provider_name=provider.name if provider else row.provider_id,
-        prefix=provider.prefix if provider else row.provider_id,
-        name=row.name,
-        key_hint=row.key_hint,
-        has_key=bool(row.sealed),
-        priority=row.priority,
-        max_concurrent=row.max_concurrent,
-        is_active=row.is_active,
-        test_status=row.test_status,
-        status_reason=row.status_reason,
-        status_at=row.status_at,
-        succeeded=row.succeeded,
-        last_test=row.last_test,
-        last_tested_at=row.last_tested_at,
-        fields={name: MASK if isinstance(value, Mapping) else value for name, value in row.fields.items()},
-        base_url=base_url(provider, row.fields) if provider else "",
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        quota=quota_view(row.quota),
-    )
-
-
-def _audited(row: ConnectionRow) -> dict[str, Any]:
-    """The key shows up only by its last characters, so that an exchange of it can be seen."""
-    return {
-        "provider": row.provider_id,
-        "name": row.name,
-        "ends_in": row.key_hint[-4:],
-        "priority": row.priority,
-        "max_concurrent": row.max_concurrent,
-        "quota": row.quota,
-        "is_active": row.is_active,
-        "fields": {name: MASK if isinstance(value, Mapping) else value for name, value in row.fields.items()},
-    }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from omniroute.connections.operations import ConnectionView, Refusal
+from omniroute.connections.bulk import Refusal
+from omniroute.connections.operations import ConnectionView
 from omniroute.edge import current
-from omniroute.edge.bodies import CONNECTION, CONNECTION_TEST, CONNECTIONS_BULK, PROVIDER_FILTER, TEST_ALL
+from omniroute.edge.bodies import CONNECTION, CONNECTION_TEST, CONNECTIONS_BULK, CONNECTIONS_ORDER, PROVIDER_FILTER, TEST_ALL
 from omniroute.manage.endpoint import Endpoint
+from omniroute.relay.probe_all import Tested, ask_all
 from omniroute.routing.verdict import Verdict
 from omniroute.services import Services
 
@@ -48,28 +49,15 @@ def test_all(services: Services, given: dict[str, Any]) -> dict[str, Any]:
 
     Nodes that wait for their flag are left out, so that one of them doesn't keep the others from being tested.
     """
-    by = current.actor()
     waiting = {node.id for node in services.nodes.list() if not node.usable}
     rows = [row for row in services.connections.list(given.get("provider")) if row.is_active and row.provider_id not in waiting]
-
-    def tested(row: ConnectionView) -> Tested:
-        return Tested(row.id, row.name, row.provider_id, services.probe.test(row.id, by=by))
-
-    with ThreadPoolExecutor(TESTS_AT_ONCE) as pool:
-        results = tuple(pool.map(tested, rows))
+    results = ask_all(services.probe, rows, current.actor()).results
     passed = sum(result.verdict.valid for result in results)
     return {"results": results, "summary": Summary(len(results), passed, len(results) - passed)}
 
 
-TESTS_AT_ONCE = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Tested:
-    connection_id: str
-    connection_name: str
-    provider: str
-    verdict: Verdict
+def reorder(services: Services, given: dict[str, Any]) -> dict[str, Any]:
+    return {"connections": services.connections.reorder(given["provider"], given["ids"], current.actor()), "next": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +94,14 @@ ENDPOINTS = (
         test_all,
         {"results": tuple[Tested, ...], "summary": Summary},
         body=TEST_ALL,
+    ),
+    Endpoint(
+        "POST",
+        "/api/providers/reorder",
+        "Put the connections of one provider in another order; their priorities then count from 0",
+        reorder,
+        {"connections": tuple[ConnectionView, ...], "next": str | None},
+        body=CONNECTIONS_ORDER,
     ),
     Endpoint("GET", "/api/providers/<connection_id>", "One connection", shown, ONE),
     Endpoint("PUT", "/api/providers/<connection_id>", "Change a connection", update, ONE, body=CONNECTION, partial=True),

@@ -94,3 +94,18 @@ def test_audited(parts: Parts) -> None:
         parts.clock.move(1)
         verb()
     assert parts.actions() == ["model.add", "model.hide", "model.show", "model.refresh", "model.delete"]
+
+
+def test_many_are_hidden_and_shown_at_once(parts: Parts) -> None:
+    parts.models.add("agentrouter", [f"m-{n}" for n in range(3)], "custom", ADMIN)
+    parts.models.hide("agentrouter", "m-0", ADMIN)
+    assert parts.models.hide_many("agentrouter", ["m-0", "m-1", "glm-5.1", "gone"], True, ADMIN) == 2
+    shown = {view.id for view in parts.models.for_provider("agentrouter", hidden=False)}
+    assert not shown & {"m-0", "m-1", "glm-5.1"} and {"m-2", "deepseek-v3.2"} <= shown
+    (entry,) = parts.audited("model.hide_many")
+    assert entry.after == {"models": ["glm-5.1", "m-1"]}
+    assert parts.models.hide_many("agentrouter", ["glm-5.1", "m-1"], False, ADMIN) == 2
+    assert parts.models.hide_many("agentrouter", ["glm-5.1"], False, ADMIN) == 0
+    assert len(parts.audited("model.show_many")) == 1
+    with pytest.raises(Missing):
+        parts.models.hide_many("nobody", ["m"], True, ADMIN)

@@ -335,3 +335,32 @@ def test_a_server_elsewhere(parts: Parts) -> None:
     assert (here.base_url, there.base_url) == ("http://localhost:8000/v1", "https://gpu.example/v1")
     with pytest.raises(Invalid, match="can't be used: it must begin with https://"):
         parts.connections.create({"provider": "vllm", "fields": {"base_url": "gpu.example"}}, ADMIN)
+
+
+def test_reorder(parts: Parts) -> None:
+    made = []
+    for number in range(4):
+        parts.clock.move(1)
+        made.append(parts.connections.create(NATIVE | {"api_key": f"k{number}", "name": f"n{number}"}, ADMIN).id)
+    other = parts.connections.create({"provider": "openai", "api_key": KEY}, ADMIN)
+    told = parts.connections.reorder("agentrouter", [made[2], made[0]], ADMIN)
+    assert [(row.name, row.priority) for row in told] == [("n2", 0), ("n0", 1), ("n1", 2), ("n3", 3)]
+    assert [row.name for row in parts.store.current().connections["agentrouter"]] == ["n2", "n0", "n1", "n3"]
+    (entry,) = parts.audited("connection.reorder")
+    assert entry.subject == "provider:agentrouter"
+    assert [each["name"] for each in (entry.after or {})["order"]] == ["n2", "n0", "n1", "n3"]
+    parts.connections.reorder("agentrouter", [made[2]], ADMIN)  # as it is: nothing to tell
+    assert parts.audited("connection.reorder") == [entry]
+    for wrong in ([made[0], made[0]], [other.id], ["gone"]):
+        with pytest.raises(Invalid):
+            parts.connections.reorder("agentrouter", wrong, ADMIN)
+    with pytest.raises(Missing):
+        parts.connections.reorder("groq", made, ADMIN)
+
+
+def test_a_new_one_goes_last_where_there_is_an_order(parts: Parts) -> None:
+    made = [parts.connections.create(NATIVE | {"api_key": f"k{n}"}, ADMIN) for n in range(3)]
+    assert [row.priority for row in made] == [0, 0, 0]  # no order: they share the requests
+    parts.connections.reorder("agentrouter", [made[1].id], ADMIN)
+    assert parts.connections.create(NATIVE, ADMIN).priority == 3
+    assert parts.connections.create(NATIVE | {"api_key": "k-first", "priority": 0}, ADMIN).priority == 0

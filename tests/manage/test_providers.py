@@ -95,3 +95,17 @@ def test_many_keys_at_once(api: Api) -> None:
     assert [connection["name"] for connection in made["created"]] == ["AgentRouter", "AgentRouter 2"]
     assert [refused["line"] for refused in made["refused"]] == [2, 4]
     assert KEY not in str(made)
+
+
+def test_another_order(api: Api) -> None:
+    ids = [
+        api("POST", "/api/providers", {"provider": "agentrouter", "apiKey": f"{KEY}{n}"})[1]["connection"]["id"] for n in "abc"
+    ]
+    status, told = api("POST", "/api/providers/reorder", {"provider": "agentrouter", "ids": ids[::-1]})
+    assert (status, [(row["id"], row["priority"]) for row in told["connections"]]) == (
+        200,
+        list(zip(ids[::-1], range(3), strict=True)),
+    )
+    assert api("GET", "/api/providers?provider=agentrouter")[1] == told
+    assert api("POST", "/api/providers/reorder", {"provider": "agentrouter", "ids": ["gone"]})[0] == 400
+    assert api("POST", "/api/providers/reorder", {"provider": "openai", "ids": ids})[0] == 404
