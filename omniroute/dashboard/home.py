@@ -10,8 +10,8 @@ from flask.typing import ResponseReturnValue
 
 from omniroute.connections.operations import ConnectionView
 from omniroute.dashboard.routes import Route
-from omniroute.dashboard.shell import page
-from omniroute.dashboard.snippets import KEY_PLACE, Place, snippets
+from omniroute.dashboard.shell import keys_for_all, page
+from omniroute.dashboard.snippets import KEY_PLACE, Place, known_model, snippets
 from omniroute.dashboard.usage import A_DAY, spend
 from omniroute.edge.hosts import local_name
 from omniroute.formats import FORMATS
@@ -52,7 +52,8 @@ def home(services: Services) -> ResponseReturnValue:
     chosen = request.args.get("model", "")
     model = chosen if chosen in models else (models[0] if models else "")
     keys = services.keys.list()
-    place = Place(root_url(services.settings), model, None if keyless_here(services.settings) else KEY_PLACE)
+    key = None if keyless_here(services.settings) and not keys_for_all(services) else KEY_PLACE
+    place = Place(root_url(services.settings), model, key, known_model(configuration, model))
     now = services.clock.now()
     midnight = now // A_DAY * A_DAY
     answered = bool(connected and services.logs.page(limit=1).rows)
