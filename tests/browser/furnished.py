@@ -76,13 +76,15 @@ def furnish(here: Gateway, relay: Relay, upstream: Upstream) -> House:
     node = here.add_node("team", relay.url, "anthropic-compatible", compatMode="cc")
     here.add_connection(node, GOOD, "first")
     bad = here.add_connection(node, BAD, "second")
-    here.add_upstream("chat", upstream.v1)
+    chat = here.add_upstream("chat", upstream.v1)
     for connection in (native, bad):
         here.api("POST", f"/api/providers/{connection}/test")
     here.add_combo("cheap", "chat/small", "team/glm-5.1")
     combo = here.add_combo("everyday", "agentrouter/claude-opus-4-6", "combo/cheap")
     here.api("PUT", "/api/models/alias", {"aliases": [{"pattern": "fast", "model": "combo/cheap"}]})
-    here.api("PUT", "/api/pricing", {"prices": [{"provider": "agentrouter", "model": "glm-5.1", "input": 1, "output": 2}]})
+    priced = [(each, "*") for each in (node, chat)] + [("agentrouter", "glm-5.1"), ("agentrouter", "claude-*")]
+    prices = [{"provider": provider, "model": model, "input": 3, "output": 15} for provider, model in priced]
+    here.api("PUT", "/api/pricing", {"prices": prices})
     key = here.add_key("laptop", requestsPerMinute=1000)
     made: dict[str, Any] = here.api("GET", "/api/keys")["keys"][0]
     budget = here.api("POST", "/api/usage/budget", {"apiKeyId": made["id"], "period": "month", "limit_usd": 25})["budget"]
