@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response
 
 from omniroute import __version__
 from omniroute.dashboard import assets
+from omniroute.edge.callers import always_chosen
 from omniroute.edge.hosts import local_name
 from omniroute.errors import DatabaseAway, OperationError
 from omniroute.preferences.operations import chosen
@@ -143,15 +144,24 @@ def theme(services: Services) -> str:
         return "auto"
 
 
+def keys_for_all(services: Services) -> bool:
+    """Whether the operator asks everybody for a key, whatever the server was started with."""
+    try:
+        return always_chosen(services.configuration.current().settings)
+    except DatabaseAway:
+        return False
+
+
 def banners(services: Services) -> list[tuple[str, str, str]]:
     """(tone, title, what to do) for each thing that the operator should know on every page."""
     settings, told = services.settings, []
-    if settings.require_api_key == "false" and not settings.loopback:
+    if settings.require_api_key == "false" and not settings.loopback and not keys_for_all(services):
         told.append(
             (
                 "bad",
                 "Anyone who reaches this server can spend your credit.",
-                f"It listens on {settings.host} and REQUIRE_API_KEY is false. Set REQUIRE_API_KEY=true and start again.",
+                f"It listens on {settings.host} and REQUIRE_API_KEY is false. Ask everybody for a key under Settings, Security, or "
+                "set REQUIRE_API_KEY=true and start again.",
             )
         )
     if not request.is_secure and not local_name(request.host):

@@ -16,6 +16,15 @@ def test_an_open_gateway_shouts(open_desk: Callable[..., Desk]) -> None:
     assert "Anyone who reaches this server can spend your credit." in page.text
 
 
+def test_it_is_quiet_once_everybody_is_asked_for_a_key(open_desk: Callable[..., Desk]) -> None:
+    desk = open_desk(host="0.0.0.0", require_api_key="false")
+    admin = desk.admin()
+    desk.services.preferences.update({"require_api_key": "always"}, desk.by)
+    assert "Anyone who reaches this server" not in admin.open("/dashboard/keys").text
+    desk.services.preferences.update({"require_api_key": "as started"}, desk.by)
+    assert "Anyone who reaches this server" in admin.open("/dashboard/keys").text
+
+
 def test_plain_http_from_elsewhere_is_told(open_desk: Callable[..., Desk]) -> None:
     desk = open_desk(host="0.0.0.0")
     page = desk.visitor().open("/login", Host="gateway.example.com")
