@@ -12,6 +12,7 @@ import os
 import resource
 import socket
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ proc_name = "omniroute"
 loglevel = settings.log_level.lower()
 accesslog = None
 
+STARTED = time.time()
 END_STREAMS_AFTER = settings.drain_seconds
 
 # Files in which the workers count together, wherever prometheus_client is imported afterwards.
@@ -117,6 +119,7 @@ def post_fork(server: Any, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Start what runs beside the requests of this worker."""
     services = worker.wsgi.extensions["omniroute"]
+    services.metrics.since = STARTED
     services.board.tick()  # before the first request: what was known when the last worker ended still counts
     beside = [
         gevent.spawn(_watch_configuration, services),

@@ -24,7 +24,7 @@ ORDER = (
     ("usage", "connections", "combos", "keys", "accounts", "preferences", "responses", "logs", "observe"),
     ("relay",),
     ("services",),
-    ("edge", "jobs"),
+    ("edge", "jobs", "about"),
     ("api", "manage", "dashboard", "cli"),
     ("__main__",),
 )

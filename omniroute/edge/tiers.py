@@ -94,6 +94,7 @@ TIERS: dict[str, Tier] = {
     "/api/settings": Tier.MANAGE,
     "/api/audit": Tier.MANAGE,
     "/api/openapi.json": Tier.MANAGE,
+    "/api/about": Tier.MANAGE,
     # Dashboard
     "/": Tier.PAGE,
     "/logout": Tier.PAGE,

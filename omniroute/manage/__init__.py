@@ -8,6 +8,7 @@ from flask import Blueprint
 
 from omniroute import __version__
 from omniroute.manage import (
+    about,
     aliases,
     audit,
     auth,
@@ -62,6 +63,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *usage.ENDPOINTS,
     *settings.ENDPOINTS,
     *audit.ENDPOINTS,
+    *about.ENDPOINTS,
     *health.ENDPOINTS,
     *metrics.ENDPOINTS,
     Endpoint("GET", "/api/openapi.json", "This description", described, dict),

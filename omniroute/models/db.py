@@ -113,10 +113,29 @@ class Database:
 
     def schema(self) -> State:
         """Where the tables stand against this version of the program. Raises DatabaseAway."""
+        return state_of(self.revision())
+
+    def revision(self) -> str | None:
+        """Which one the tables are of; None when there are none. Raises DatabaseAway."""
         with self.unit_of_work() as session:
             if not sa.inspect(session.connection()).has_table("alembic_version"):
-                return state_of(None)
-            return state_of(session.execute(sa.text("SELECT version_num FROM alembic_version")).scalar())
+                return None
+            return session.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+    def server(self) -> str:
+        """What answers, such as "SQLite 3.46.1" or "PostgreSQL 17.2". Raises DatabaseAway."""
+        with self.unit_of_work() as session:
+            if self.is_sqlite:
+                return f"SQLite {session.scalar(sa.text('SELECT sqlite_version()'))}"
+            told = str(session.scalar(sa.text("SHOW server_version")))
+        return f"PostgreSQL {told.split()[0]}"  # packages add their own name
+
+    def size(self) -> int:
+        """Bytes that it takes on disk, without what waits in SQLite's write-ahead log. Raises DatabaseAway."""
+        pages = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+        with self.unit_of_work() as session:
+            asked = pages if self.is_sqlite else "SELECT pg_database_size(current_database())"
+            return int(session.scalar(sa.text(asked)) or 0)
 
     def close(self) -> None:
         """Close all connections of this process. The next use opens new ones."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -109,12 +110,18 @@ def test_schema_and_ping(database: Database) -> None:
     database.ping()
     assert database.schema() == "current"
     database.write(lambda session: session.execute(sa.text("UPDATE alembic_version SET version_num = '9999'")) and None)
-    assert database.schema() == "ahead"
+    assert (database.schema(), database.revision()) == ("ahead", "9999")
+
+
+def test_what_answers_and_how_much_it_holds(database: Database) -> None:
+    name = "SQLite" if database.is_sqlite else "PostgreSQL"
+    assert re.fullmatch(rf"{name} \d+\.\d+(\.\d+)?", database.server())
+    assert database.size() > 100_000
 
 
 def test_schema_of_an_empty_database(empty_url: str) -> None:
     database = Database(empty_url)
-    assert database.schema() == "absent"
+    assert (database.schema(), database.revision()) == ("absent", None)
     database.close()
 
 

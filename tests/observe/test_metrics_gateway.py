@@ -63,6 +63,8 @@ def test_what_a_killed_worker_has_counted_stays_counted(two: Gateway) -> None:
     with each_worker(two) as workers:  # the new one has begun
         assert len(workers.lines) == 2
     assert [told("requests_total", class_="ok") for told in told_by_each(two)] == [6, 6]
+    assert [told("workers") for told in told_by_each(two)] == [2, 2]
+    assert two.api("GET", "/api/about")["about"]["workers"] == 2
     ask_both(two)
     assert [told("requests_total", class_="ok") for told in told_by_each(two)] == [12, 12]
 
