@@ -439,7 +439,6 @@
     applyTheme(root.dataset.themeChoice || "system");
     wake(document);
     unfold();
-    for (const note of document.querySelectorAll("#toasts [data-fades]")) setTimeout(() => note.remove(), 6000);
     for (const search of document.querySelectorAll("input[type=search][hx-get]")) {
       // Typed before the scripts were there, or put back by the browser: the list below has to follow.
       if (search.value !== search.defaultValue) search.dispatchEvent(new Event("search"));
@@ -448,3 +447,10 @@
     document.addEventListener("rows-added", (event) => wake(event.target));
   });
 })();
+  // What says that something was done goes by itself after data-fades seconds, but not from under a pointer or the focus.
+  function fade(note) {
+    setTimeout(() => (note.matches(":hover,:focus-within") ? fade(note) : note.remove()), note.dataset.fades * 1000);
+  }
+
+    part.querySelectorAll("[data-fades]").forEach(fade);
+    if (part.matches && part.matches("[data-fades]")) fade(part);

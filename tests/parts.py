@@ -25,7 +25,7 @@ from omniroute.models.db import Database
 from omniroute.preferences.operations import Preferences
 from omniroute.providers import catalog as catalogs
 from omniroute.providers.catalog import Catalog
-from omniroute.security.audit import Actor, AuditLog, AuditView
+from omniroute.security.audit import Actor, AuditFilters, AuditLog, AuditView
 from omniroute.security.sessions import Sessions
 from omniroute.security.throttle import LoginThrottle
 from omniroute.security.vault import Vault
@@ -97,8 +97,8 @@ class Parts:
         """What the audit log holds, oldest first."""
         return [row.action for row in reversed(self.audited())]
 
-    def audited(self, action: str | None = None) -> list[AuditView]:
-        return list(self.audit.page(action, limit=500).rows)
+    def audited(self, action: str = "") -> list[AuditView]:
+        return list(self.audit.page(AuditFilters(action=action), limit=500).rows)
 
     def dump(self) -> str:
         """Everything that the database holds, as text."""

@@ -78,7 +78,8 @@ class Aliases:
             row = session.get(AliasRow, pattern)
             if row is None:
                 raise Missing(f"There is no alias {pattern[:80]!r}.")
-            record(session, self._clock.now(), by, "alias.delete", f"alias:{pattern}", before=_audited(_view(row)))
+            before = {"pattern": pattern, **_audited(_view(row))}
+            record(session, self._clock.now(), by, "alias.delete", f"alias:{pattern}", before=before)
             session.delete(row)
 
         self._store.change(work)

@@ -47,6 +47,7 @@ CONFIG: dict[str, tuple[str, int, int]] = {
     "wait_for_cooldown_ms": ("Waiting for a cooldown in ms", 0, 300_000),
 }
 DEFAULT = asdict(ComboConfig())
+AUDITED = ("name", "strategy", "steps", "config", "tags", "enabled", "sort_order")  # enough to make it again
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
@@ -118,6 +119,28 @@ class Combos:
             session.delete(row)
 
         self._store.change(work)
+
+    def restore(self, combo_id: str, told: Mapping[str, Any], by: Actor) -> ComboView:
+        """One that was deleted, with its id and place, from `before` of that row of the audit.
+
+        Raises Conflict when its name is taken again or a combo within it is gone, Invalid when they would nest too deep by now.
+        """
+
+        def work(session: Session) -> None:
+            shelf, now = _shelf(session), self._clock.now()
+            row = ComboRow(id=combo_id, created_at=now, updated_at=now, **{name: told[name] for name in AUDITED})
+            combo = combo_value(row)
+            gone = [name for name in inner(combo) if name not in shelf.combos]
+            if shelf.named(row.name) is not None or session.get(ComboRow, combo_id) is not None:
+                raise Conflict(f"There is a combo {row.name} again.")
+            if gone:
+                raise Conflict(f"Its step {gone[0]} is no combo any more.")
+            require_nesting(combo.name, {**shelf.combos, combo.name: combo})
+            session.add(row)
+            record(session, now, by, "combo.create", f"combo:{row.id}", after=_audited(row))
+
+        self._store.change(work)
+        return self.get(combo_id)
 
     def reorder(self, ids: Sequence[str], by: Actor) -> tuple[ComboView, ...]:
         """These first, in this order; the others follow as they were. Raises Invalid for an id that is none, or comes twice."""
@@ -358,14 +381,7 @@ def _with(configuration: Configuration, rows: Iterable[ComboRow]) -> Configurati
 
 
 def _audited(row: ComboRow) -> dict[str, Any]:
-    return {
-        "name": row.name,
-        "strategy": row.strategy,
-        "steps": row.steps,
-        "config": row.config,
-        "tags": row.tags,
-        "enabled": row.enabled,
-    }
+    return {name: getattr(row, name) for name in AUDITED}
 
 
 def _found(session: Session, combo_id: str) -> ComboRow:

@@ -33,6 +33,7 @@ from omniroute.dashboard import (
     tail,
     usage,
 )
+    undo,
 from omniroute.dashboard.problems import page_problem
 from omniroute.dashboard.routes import bind
 from omniroute.dashboard.shell import dress
@@ -72,6 +73,7 @@ PAGES = (
 
 
 def blueprint(services: Services) -> Blueprint:
+    undo,
     """Everything that a browser is shown, below "/" , "/dashboard" and "/static"."""
     bp = Blueprint("dashboard", __name__)
     dress(bp, services)

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from wtforms import Form, IntegerField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
+from omniroute.dashboard import undo
 from omniroute.dashboard.choices import askable
 from omniroute.dashboard.forms import fresh_status, refuse, stripped
 from omniroute.dashboard.routes import Route
@@ -56,7 +57,7 @@ def delete(services: Services) -> ResponseReturnValue:
         except OperationError as refusal:
             refused(refusal)
         else:
-            flash(f"Alias {pattern} deleted.", "good")
+            undo.offer(f"Alias {pattern} deleted.", "alias.delete", f"alias:{pattern}")
         return go("aliases")
     lost = [f"Requests for {pattern} no longer go to {row.model}.", f"{row.model} itself stays as it is."]
     values = {"question": f"Delete the alias “{pattern}”?", "lost": lost, "verb": "Delete alias", "action": request.full_path}

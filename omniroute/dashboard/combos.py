@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from wtforms import BooleanField, Form, TextAreaField
 
 from omniroute.combos.operations import ComboView, Imported
+from omniroute.dashboard import undo
 from omniroute.dashboard.forms import fresh_status
 from omniroute.dashboard.lights import Light, lights
 from omniroute.dashboard.routes import Route
@@ -49,7 +51,13 @@ def listing(services: Services) -> dict[str, Any]:
 
 def toggle(services: Services, combo_id: str) -> ResponseReturnValue:
     on = request.form.get("enabled") == "true"
-    return changed(services, lambda: services.combos.update(combo_id, {"enabled": on}, actor()))
+
+    def change() -> None:
+        row = services.combos.update(combo_id, {"enabled": on}, actor())
+        said = f"{row.name} is {'on again' if on else 'off: requests for it are refused'}."
+        undo.offer(said, "combo.update", f"combo:{row.id}")
+
+    return changed(services, change)
 
 
 def move(services: Services, combo_id: str) -> ResponseReturnValue:
@@ -58,7 +66,12 @@ def move(services: Services, combo_id: str) -> ResponseReturnValue:
     if combo_id in ids:
         place = ids.index(combo_id)
         ids.insert(max(0, place + (-1 if request.form.get("to") == "up" else 1)), ids.pop(place))
-    return changed(services, lambda: services.combos.reorder(ids, actor()))
+
+    def change() -> None:
+        services.combos.reorder(ids, actor())
+        undo.offer("Clients see the combos in this order now.", "combo.reorder", "combos")
+
+    return changed(services, change)
 
 
 def duplicate(services: Services, combo_id: str) -> ResponseReturnValue:
@@ -79,7 +92,7 @@ def delete(services: Services, combo_id: str) -> ResponseReturnValue:
         except OperationError as refusal:
             refused(refusal)
         else:
-            flash(f"Combo {row.name} deleted.", "good")
+            undo.offer(f"Combo {row.name} deleted.", "combo.delete", f"combo:{row.id}")
         return go("combos")
     values = {"question": f"Delete the combo “{row.name}”?", "lost": lost(services, row), "verb": "Delete combo"}
     return confirmation(values, title="Delete combo", back=("combos", {}), here="combos")
@@ -148,7 +161,7 @@ def tell(done: Imported) -> None:
         flash("There was nothing in it.", "warn")
 
 
-def changed(services: Services, change: Any) -> ResponseReturnValue:
+def changed(services: Services, change: Callable[[], None]) -> ResponseReturnValue:
     """Do it, then show the list: with scripts only that, so that the focus stays where it is."""
     try:
         change()
@@ -156,7 +169,7 @@ def changed(services: Services, change: Any) -> ResponseReturnValue:
         refused(refusal)
         return go("combos")
     if wants_part():
-        return part("parts/combos.html", **listing(services))
+        return part("parts/combos.html", beside=True, **listing(services))
     return go("combos")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import flash, request, url_for
 from flask.typing import ResponseReturnValue
 
+from omniroute.dashboard import undo
 from omniroute.dashboard.connection_forms import ConnectionForm, form_for, known, own_fields, own_wrong, say
 from omniroute.dashboard.forms import fresh_status, refuse
 from omniroute.dashboard.routes import Route
@@ -103,7 +104,8 @@ def edit(services: Services, connection_id: str) -> ResponseReturnValue:
 def toggle(services: Services, connection_id: str) -> ResponseReturnValue:
     on = request.form.get("is_active") == "true"
     row = services.connections.update(connection_id, {"is_active": on}, actor())
-    flash(f"{row.name} is {'on again' if on else 'off: no request is sent through it'}.", "good")
+    said = f"{row.name} is {'on again' if on else 'off: no request is sent through it'}."
+    undo.offer(said, "connection.update", f"connection:{row.id}")
     return go("provider", provider_id=row.provider_id)
 
 
@@ -119,6 +121,7 @@ def delete(services: Services, connection_id: str) -> ResponseReturnValue:
         return go("provider", provider_id=row.provider_id)
     others = [other for other in services.connections.list(row.provider_id) if other.id != row.id and other.is_active]
     lost = ["Its stored API key is lost. The gateway can't show it again." if row.has_key else "Its settings are lost."]
+    lost.append(undo.NOT_THIS)
     if not others:
         lost.append(f"It is the last connection in use: requests for {row.prefix}/… will no longer be answered.")
     values = {"question": f"Delete the connection “{row.name}”?", "lost": lost, "verb": "Delete connection"}

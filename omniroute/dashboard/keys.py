@@ -21,11 +21,12 @@ from wtforms import (
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from omniroute.dashboard import undo
 from omniroute.dashboard.forms import LinesField, SelectChoice, fresh_status, refuse, stripped
 from omniroute.dashboard.home import offered, root_url, speaks
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import confirmation, go, page, refused
-from omniroute.dashboard.snippets import Place, snippets
+from omniroute.dashboard.snippets import Place, known_model, snippets
 from omniroute.edge.current import actor
 from omniroute.errors import OperationError
 from omniroute.keys.operations import NUMBERS, KeyView
@@ -157,7 +158,8 @@ def toggle(services: Services, key_id: str) -> ResponseReturnValue:
     except OperationError as refusal:
         refused(refusal)
     else:
-        flash(f"Key {row.name} is {'on again' if on else 'off: requests with it get 401'}.", "good")
+        said = f"Key {row.name} is {'on again' if on else 'off: requests with it get 401'}."
+        undo.offer(said, "key.update", f"key:{row.id}")
     return go("keys")
 
 
@@ -171,7 +173,12 @@ def delete(services: Services, key_id: str) -> ResponseReturnValue:
         else:
             flash(f"Key {row.name} deleted.", "good")
         return go("keys")
-    lost = [f"{row.hint} stops working at once.", "Its limits and budgets are lost.", "Its log rows stay, with its name."]
+    lost = [
+        f"{row.hint} stops working at once.",
+        "Its limits and budgets are lost.",
+        "Its log rows stay, with its name.",
+        undo.NOT_THIS,
+    ]
     values = {"question": f"Delete the key “{row.name}”?", "lost": lost, "verb": "Delete key"}
     return confirmation(values, title="Delete key", back=("keys", {}), here="keys")
 
@@ -182,7 +189,7 @@ def made(services: Services, row: KeyView, plain: str, title: str) -> ResponseRe
     models = offered(configuration)
     model = models[0] if models else ""
     formats = speaks(configuration, model) if "relay" in row.scopes else frozenset()
-    lines = snippets(Place(root_url(services.settings), model, plain), formats)
+    lines = snippets(Place(root_url(services.settings), model, plain, known_model(configuration, model)), formats)
     return page("key_made.html", here="keys", title=title, row=row, plain=plain, snippets=lines)
 
 

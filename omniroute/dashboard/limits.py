@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from wtforms import Form, IntegerField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange
 
+from omniroute.dashboard import undo
 from omniroute.dashboard.forms import SelectChoice, fresh_status, refuse, stripped
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import confirmation, go, page, part, refused, wants_part
@@ -77,7 +78,7 @@ def delete(services: Services, budget_id: str) -> ResponseReturnValue:
         except OperationError as refusal:
             refused(refusal)
         else:
-            flash(f"The budget of {row.key_name} is deleted.", "good")
+            undo.offer(f"The budget of {row.key_name} is deleted.", "budget.delete", f"budget:{row.api_key_id}:{row.period}")
         return go("limits")
     lost = [f"The key {row.key_name} may then spend as much as it likes in a {row.period}.", "Its other limits stay."]
     values = {"question": f"Delete this budget of “{row.key_name}”?", "lost": lost, "verb": "Delete budget"}

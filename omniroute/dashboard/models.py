@@ -9,6 +9,7 @@ from flask import flash, request
 from flask.typing import ResponseReturnValue
 
 from omniroute.connections.models import ModelView
+from omniroute.dashboard import undo
 from omniroute.dashboard.connection_forms import known
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import go, part, refused, wants_part
@@ -17,6 +18,7 @@ from omniroute.errors import OperationError
 from omniroute.services import Services
 from omniroute.usage.prices import PricedView
 
+SAID = {"hide": "is hidden from clients", "show": "is shown to clients again", "delete": "is deleted"}
 AT_ONCE = 60  # rows; more by search or by "Show all"
 
 
@@ -63,13 +65,16 @@ def add(services: Services, provider_id: str) -> ResponseReturnValue:
 def change(services: Services, provider_id: str, verb: str) -> ResponseReturnValue:
     """Hide, show or delete one model. Which one stands in the form: ids hold slashes."""
     verbs = {"hide": services.models.hide, "show": services.models.show, "delete": services.models.delete}
+    model = request.form.get("model", "")
     try:
-        verbs[verb](provider_id, request.form.get("model", ""), actor())
+        verbs[verb](provider_id, model, actor())
     except OperationError as refusal:
         refused(refusal)
         return back(provider_id)
+    undo.offer(f"{model} {SAID[verb]}.", f"model.{verb}", f"provider:{provider_id}")
     if wants_part():
-        return part("parts/models.html", provider=known(services, provider_id), listing=listing(services, provider_id))
+        found = listing(services, provider_id)
+        return part("parts/models.html", provider=known(services, provider_id), listing=found, beside=True)
     return back(provider_id)
 
 

@@ -19,6 +19,7 @@ from wtforms import (
 from wtforms.validators import InputRequired, Length, Optional
 
 from omniroute.connections.nodes import NodeView
+from omniroute.dashboard import undo
 from omniroute.dashboard.forms import SelectChoice, fresh_status, refuse, stripped
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import above, confirmation, go, page, part, refused, wants_part
@@ -205,6 +206,7 @@ def delete(services: Services, node_id: str) -> ResponseReturnValue:
         f"Requests for {node.prefix}/… will no longer be answered.",
         f"Gone with it: {KEYS_LOST.get(node.connections, f'{node.connections} connections and their stored API keys. ')}"
         "Its model list and custom headers. Log rows stay.",
+        undo.NOT_THIS,
     ]
     values = {"question": f"Delete the provider “{node.name}”?", "lost": lost, "verb": "Delete provider"}
     trail = (*above("providers"), place(node))

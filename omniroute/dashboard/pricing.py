@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from wtforms import Form, IntegerField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
+from omniroute.dashboard import undo
 from omniroute.dashboard.forms import SelectChoice, fresh_status, refuse, stripped
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import confirmation, go, page, part, refused, wants_part
@@ -108,7 +109,7 @@ def delete(services: Services) -> ResponseReturnValue:
         except OperationError as refusal:
             refused(refusal)
         else:
-            flash(f"Your price of {model} is deleted.", "good")
+            undo.offer(f"Your price of {model} is deleted.", "price.delete", f"price:{provider_id}/{model}")
         return go("pricing")
     lost = ["From then on the provider's list counts, or what is collected; without either its cost is unknown."]
     lost.append("What was counted until now stays as it is.")

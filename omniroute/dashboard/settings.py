@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import flash, request, url_for
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import Form, SelectField, StringField
 
+from omniroute.dashboard import undo
 from omniroute.dashboard.forms import SelectChoice, fresh_status, refuse, stripped
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import go, page
@@ -55,7 +56,7 @@ def general(services: Services) -> ResponseReturnValue:
         except OperationError as refusal:
             status = refuse(form, refusal)
         else:
-            flash("Saved.", "good")
+            undo.offer("Saved.", "preferences.update", "preferences")
             return go("settings")
     return section_page("settings.html", "general", form=form, zones=sorted(timezones()), status=status)
 

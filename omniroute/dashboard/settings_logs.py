@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flask import flash, request
+from flask import request
 from flask.typing import ResponseReturnValue
 from wtforms import Form, IntegerField, SelectField
 from wtforms.validators import InputRequired, NumberRange
 
+from omniroute.dashboard import undo
 from omniroute.dashboard.forms import SelectChoice, fresh_status, refuse
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.settings import section_page
@@ -41,7 +42,7 @@ def logs(services: Services) -> ResponseReturnValue:
         except OperationError as refusal:
             status = refuse(form, refusal)
         else:
-            flash("Saved. What is too old is deleted within minutes.", "good")
+            undo.offer("Saved. What is too old is deleted within minutes.", "preferences.update", "preferences")
             return go("settings_logs")
     return section_page("settings_logs.html", "logs", form=form, status=status)
 

@@ -9,6 +9,7 @@ from omniroute.limits.limit import WINDOW_SECONDS
 from omniroute.limits.windows import PERIODS
 from omniroute.providers.values import ENDPOINTS
 from omniroute.routing.strategies import STRATEGIES
+from omniroute.security.audit import ACTORS, KINDS
 from omniroute.usage.reports import GROUPS
 
 LOGIN = (Field("password", label="Password", required=True, secret=True, high=1024),)
@@ -396,11 +397,17 @@ USAGE = (
     Field("endpoint", high=100, help="A path such as /v1/messages."),
 )
 
-AUDIT_FILTERS = (
+AUDIT_KINDS = (
+    Field("kind", choices=tuple(KINDS), help="Of this kind of thing."),
     Field("action", high=64, help="An action such as connection.create, or its beginning."),
+    Field("actor", high=110, help=f"One of {', '.join(ACTORS)}; or key:<name> for one key."),
     Field("subject", high=200, help="Such as connection:<id>."),
-    *PAGING,
+    Field("text", high=200, help="A part of what a row holds, or of a name that its subject has had."),
+    Field("since", "time", help="From this moment on."),
+    Field("until", "time", help="Before this moment."),
+    Field("hide_system", "flag", default=False, help="Without what the gateway changed by itself."),
 )
+AUDIT_FILTERS = (*AUDIT_KINDS, *PAGING)
 
 # Those of one kind go the same way: a conversation's format does not decide where it is sent.
 ASKED_AT = ("/v1/chat/completions", "/v1/messages", "/v1/responses", *(f"/v1/{path}" for path in ENDPOINTS.values()))

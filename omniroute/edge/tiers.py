@@ -96,6 +96,8 @@ TIERS: dict[str, Tier] = {
     "/api/openapi.json": Tier.MANAGE,
     "/api/about": Tier.MANAGE,
     # Dashboard
+    "/api/audit/export.csv": Tier.MANAGE,
+    "/api/audit/export.jsonl": Tier.MANAGE,
     "/": Tier.PAGE,
     "/logout": Tier.PAGE,
     "/dashboard/providers": Tier.PAGE,
@@ -157,6 +159,7 @@ TIERS: dict[str, Tier] = {
     "/dashboard/settings/logs": Tier.PAGE,
     "/dashboard/settings/features": Tier.PAGE,
     "/dashboard/settings/password": Tier.PAGE,
+    "/dashboard/undo/<entry_id>": Tier.PAGE,
     "/dashboard/settings/log": Tier.PAGE,
     "/dashboard/settings/sessions/<session_id>/revoke": Tier.PAGE,
     "/dashboard/settings/sessions/revoke-others": Tier.PAGE,

@@ -132,7 +132,8 @@ class Budgets:
             session.add(row)
         row.unit, row.limit, row.warn_at, row.timezone = budget.unit, budget.limit, budget.warn_at, budget.timezone
         row.updated_at = now
-        record(session, now, by, f"budget.{'create' if before is None else 'update'}", _subject(row), before, _audited(row))
+        action = "budget.create" if before is None else "budget.update"
+        record(session, now, by, action, _subject(row), before, _audited(row))
         return _view(row, key.name)
 
 
@@ -194,5 +195,6 @@ def _subject(row: BudgetRow) -> str:
 
 
 def _audited(row: BudgetRow) -> dict[str, Any]:
-    """`limit` is in micro-dollars for "usd"."""
-    return {"unit": row.unit, "limit": row.limit, "warn_at": row.warn_at, "timezone": row.timezone}
+    """As it is given."""
+    limit = {"limit_usd": f"{Decimal(row.limit) / MILLION:f}"} if row.unit == "usd" else {"limit_tokens": row.limit}
+    return {**limit, "warn_at": row.warn_at, "timezone": row.timezone}

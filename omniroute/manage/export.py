@@ -1,4 +1,4 @@
-"""Log rows as files: CSV for spreadsheets, JSON Lines for programs. Made page by page; nothing is held between two pages."""
+"""Rows as files: CSV for spreadsheets, JSON Lines for programs. Made page by page; nothing is held between two pages."""
 
 from __future__ import annotations
 
@@ -13,23 +13,31 @@ from omniroute.manage.shapes import as_json, schema_of
 from omniroute.models.paging import Page
 from omniroute.usage.logs import LogView
 
-Pages = Iterable[Page[LogView]]
+Pages = Iterable[Page[Any]]  # of views
 
-COLUMNS = tuple(schema_of(LogView)["properties"])
 # A cell that begins so is a formula to a spreadsheet (OWASP, "CSV Injection", looked up 2026-11-27).
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def csv_file(pages: Pages) -> Iterator[bytes]:
-    """A line of names, then a line a row. `attempts` is their number; the names in `dropped` have spaces between them."""
-    yield _lines([COLUMNS])
+def columns_of(view: type) -> tuple[str, ...]:
+    return tuple(schema_of(view)["properties"])
+
+
+COLUMNS = columns_of(LogView)
+
+
+def csv_file(pages: Pages, columns: tuple[str, ...] = COLUMNS) -> Iterator[bytes]:
+    """A line of names, then a line a row. `attempts` is their number; the names in `dropped` have spaces between them; an object
+    is JSON.
+    """
+    yield _lines([columns])
     for page in pages:
         rows = [as_json(row) for row in page.rows]
-        yield _lines([[_cell(row[name], name) for name in COLUMNS] for row in rows])
+        yield _lines([[_cell(row[name], name) for name in columns] for row in rows])
 
 
 def jsonl_file(pages: Pages) -> Iterator[bytes]:
-    """A JSON object a row, as in `GET /api/usage/logs`."""
+    """A JSON object a row, as in `GET /api/usage/logs` and `GET /api/audit`."""
     for page in pages:
         yield b"".join(orjson.dumps(as_json(row), option=orjson.OPT_APPEND_NEWLINE) for row in page.rows)
 
@@ -43,6 +51,8 @@ def _lines(rows: Iterable[Iterable[Any]]) -> bytes:
 def _cell(value: Any, name: str) -> str:
     if name == "attempts":
         return str(len(value))
+    if isinstance(value, dict):
+        return orjson.dumps(value).decode()
     if isinstance(value, list):
         value = " ".join(value)
     if isinstance(value, bool):

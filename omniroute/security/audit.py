@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.orm import Session
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased
 
+from omniroute.errors import Missing
 from omniroute.models.audit import AuditRow
 from omniroute.models.db import Database
 from omniroute.models.paging import Page, page
 from omniroute.security.redaction import redact_values
 
 ALL_SCOPES = frozenset({"relay", "manage"})
+LONGEST_SUBJECT = 128
+ACTORS = ("admin", "key", "cli", "system")
+
+# Kind of thing -> how the actions on it begin. Every action is of one kind.
+KINDS: dict[str, tuple[str, ...]] = {
+    "provider": ("node.",),
+    "connection": ("connection.",),
+    "model": ("model.",),
+    "price": ("price.",),
+    "combo": ("combo.",),
+    "alias": ("alias.",),
+    "key": ("key.",),
+    "budget": ("budget.",),
+    "health": ("resilience.",),
+    "settings": ("preferences.", "storage_key."),
+    "access": ("login", "logout", "session.", "password.", "setup"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: `kind` is admin, key, cli or system. For a key, `scopes` are its own: it can't hand on more than it has."""
+    """Who acts: `kind` is one of ACTORS. For a key, `scopes` are its own: it can't hand on more than it has.
+
+    `undoes` is the id of the row that is being taken back; the rows written meanwhile tell it under that name.
+    """
 
     kind: str
     name: str
     address: str | None = None
     scopes: frozenset[str] = ALL_SCOPES
+    undoes: str | None = None
 
 
 SYSTEM = Actor("system", "gateway")
@@ -48,6 +72,8 @@ def record(
         changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
         before = {name: value for name, value in before.items() if name in changed}
         after = {name: value for name, value in after.items() if name in changed}
+    if by.undoes is not None:
+        after = {**(after or {}), "undoes": by.undoes}
     session.add(
         AuditRow(
             id=str(uuid.uuid4()),
@@ -56,7 +82,7 @@ def record(
             actor_name=by.name[:100],
             address=by.address[:64] if by.address else None,
             action=action,
-            subject=subject[:128],
+            subject=subject[:LONGEST_SUBJECT],
             before=None if before is None else redact_values(before),
             after=None if after is None else redact_values(after),
         )
@@ -78,23 +104,129 @@ class AuditView:
     after: dict[str, Any] | None
 
 
+@dataclass(frozen=True, slots=True)
+class AuditFilters:
+    """What is "" or None filters nothing.
+
+    `kind` is one of KINDS; `action` may be a beginning, such as "connection"; `actor` is one of ACTORS, or "key:<name>" for one
+    key. `text` is looked for in what a row holds and in the names that its subject has had, whatever its case. Times are epoch
+    seconds, `until` is not included. With `hide_system` the gateway's own rows are left out, unless `actor` asks for them.
+    """
+
+    kind: str = ""
+    action: str = ""
+    actor: str = ""
+    subject: str = ""
+    text: str = ""
+    since: float | None = None
+    until: float | None = None
+    hide_system: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LastKnown:
+    """What rows say of a thing that is gone: its name, and for a connection the id of its provider. "" is not told."""
+
+    name: str
+    provider: str
+
+
 class AuditLog:
-    """Reading the rows."""
+    """Reading the rows. Nothing here or elsewhere changes or deletes one."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def page(
-        self, action: str | None = None, subject: str | None = None, before: str | None = None, limit: int = 50
-    ) -> Page[AuditView]:
-        """Newest first. `action` may be a beginning, such as "connection". Raises Invalid for a bad cursor or limit."""
-        wanted = []
-        if action:
-            wanted.append(AuditRow.action.startswith(action, autoescape=True))
-        if subject:
-            wanted.append(AuditRow.subject == subject)
+    def page(self, filters: AuditFilters | None = None, before: str | None = None, limit: int = 50) -> Page[AuditView]:
+        """Newest first. Raises Invalid for a bad cursor or limit."""
         with self._database.unit_of_work() as session:
-            return page(session, AuditRow, wanted, before, limit, _view)
+            return page(session, AuditRow, _wanted(filters or AuditFilters()), before, limit, _view)
+
+    def get(self, entry_id: str) -> AuditView:
+        """Raises Missing."""
+        with self._database.unit_of_work() as session:
+            row = session.get(AuditRow, entry_id)
+        if row is None:
+            raise Missing("There is no such entry in the audit.")
+        return _view(row)
+
+    def latest(self, action: str, subject: str, by: Actor, since: float) -> AuditView | None:
+        """The newest row of exactly that action on that subject by that actor, not older than `since` (epoch seconds)."""
+        query = sa.select(AuditRow).where(
+            AuditRow.at >= since,
+            AuditRow.action == action,
+            AuditRow.subject == subject[:LONGEST_SUBJECT],
+            AuditRow.actor_kind == by.kind,
+            AuditRow.actor_name == by.name[:100],
+        )
+        with self._database.unit_of_work() as session:
+            row = session.scalars(query.order_by(AuditRow.at.desc(), AuditRow.id.desc()).limit(1)).first()
+        return None if row is None else _view(row)
+
+    def undone(self, entry: AuditView) -> bool:
+        """Whether a later row says that it takes this one back."""
+        query = sa.select(AuditRow.id).where(AuditRow.at >= entry.at, AuditRow.after["undoes"].as_string() == entry.id)
+        with self._database.unit_of_work() as session:
+            return session.scalars(query.limit(1)).first() is not None
+
+    def last_known(self, subjects: Iterable[str]) -> dict[str, LastKnown]:
+        """By subject, for those of `subjects` of which any row tells a name."""
+        query = (
+            sa.select(AuditRow)
+            .where(AuditRow.subject.in_(sorted(set(subjects))), sa.or_(_named(AuditRow.before), _named(AuditRow.after)))
+            .order_by(AuditRow.at)
+        )
+        found: dict[str, LastKnown] = {}
+        with self._database.unit_of_work() as session:
+            for row in session.scalars(query):
+                told = {**(row.before or {}), **(row.after or {})}
+                was = found.get(row.subject, LastKnown("", ""))
+                found[row.subject] = LastKnown(str(told.get("name") or was.name), str(told.get("provider") or was.provider))
+        return found
+
+
+def _wanted(filters: AuditFilters) -> list[sa.ColumnElement[bool]]:
+    wanted: list[sa.ColumnElement[bool]] = []
+    if filters.kind:
+        begins = KINDS.get(filters.kind, ())
+        wanted.append(sa.or_(sa.false(), *(AuditRow.action.startswith(each, autoescape=True) for each in begins)))
+    if filters.action:
+        wanted.append(AuditRow.action.startswith(filters.action, autoescape=True))
+    if filters.subject:
+        wanted.append(AuditRow.subject == filters.subject)
+    if filters.actor:
+        kind, _, name = filters.actor.partition(":")
+        wanted.append(AuditRow.actor_kind == kind)
+        wanted += [AuditRow.actor_name == name] if name else []
+    elif filters.hide_system:
+        wanted.append(AuditRow.actor_kind != SYSTEM.kind)
+    if filters.text:
+        wanted.append(_told(filters.text))
+    if filters.since is not None:
+        wanted.append(AuditRow.at >= filters.since)
+    if filters.until is not None:
+        wanted.append(AuditRow.at < filters.until)
+    return wanted
+
+
+def _told(text: str) -> sa.ColumnElement[bool]:
+    """JSON is stored with escapes for what is not ASCII, so the text is looked for as it stands there."""
+    stored = json.dumps(text)[1:-1]
+    plain = (AuditRow.action, AuditRow.subject, AuditRow.actor_name, AuditRow.address)
+    values = (sa.cast(AuditRow.before, sa.Text), sa.cast(AuditRow.after, sa.Text))
+    other = aliased(AuditRow)
+    names = (each["name"].as_string() for each in (other.before, other.after))
+    named = sa.select(other.subject).where(sa.or_(*(name.icontains(text, autoescape=True) for name in names)))
+    return sa.or_(
+        *(column.icontains(text, autoescape=True) for column in plain),
+        *(value.icontains(stored, autoescape=True) for value in values),
+        AuditRow.subject.in_(named),
+    )
+
+
+def _named(column: Any) -> sa.ColumnElement[bool]:
+    named: sa.ColumnElement[bool] = column["name"].as_string().is_not(None)
+    return named
 
 
 def _view(row: AuditRow) -> AuditView:

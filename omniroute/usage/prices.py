@@ -142,7 +142,7 @@ class Prices:
             row = session.get(PriceRow, (provider_id, model))
             if row is None:
                 raise Missing(f"There is no price of your own for {model[:80]!r} at {provider_id[:80]!r}.")
-            record(session, self._clock.now(), by, "price.delete", _subject(row), before=_audited(row))
+            record(session, self._clock.now(), by, "price.delete", _subject(row), before={**_named(row), **_audited(row)})
             session.delete(row)
 
         self._store.change(work)
@@ -240,11 +240,14 @@ def _subject(row: PriceRow) -> str:
     return f"price:{row.provider_id}/{row.model}"[:128]
 
 
+def _named(row: PriceRow) -> dict[str, str]:
+    return {"provider": row.provider_id, "model": row.model}
+
+
 def _audited(row: PriceRow) -> dict[str, Any]:
-    """In USD, as it was given."""
+    """In USD, as it was given, so that it can be given again."""
     price = price_of(row.price)
     told = {name: str(value) for name, value in _dollars(price.rates).items() if value is not None}
     told |= {"request": str(usd(price.request))} if price.request else {}
-    return told | {
-        f"above {above}": str({n: str(v) for n, v in _dollars(rates).items() if v is not None}) for above, rates in price.tiers
-    }
+    steps = [{"above": above, **{n: str(v) for n, v in _dollars(rates).items() if v is not None}} for above, rates in price.tiers]
+    return told | ({"tiers": steps} if steps else {})

@@ -27,7 +27,7 @@ def test_they_lead_somewhere_else(home: Home) -> None:
     aliases.put("quick", "local/other", 2, ADMIN)
     assert len(home.parts.audited("alias.put")) == 4  # the last one changed nothing
     aliases.delete("quick", ADMIN)
-    assert home.parts.audited("alias.delete")[0].before == {"model": "local/other", "priority": 2}
+    assert home.parts.audited("alias.delete")[0].before == {"pattern": "quick", "model": "local/other", "priority": 2}
     with pytest.raises(Missing):
         aliases.delete("quick", ADMIN)
 

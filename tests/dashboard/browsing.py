@@ -113,8 +113,9 @@ class Page:
 
     @property
     def toasts(self) -> list[str]:
+        """What they say, without the words on their buttons."""
         boxes = [each for each in self.root.walk() if each.attrs.get("id") == "toasts"]
-        return [note.text for box in boxes for note in box.all("div") if "note" in note.attrs.get("class", "").split()]
+        return [told.text for box in boxes for told in box.all("div") if told.attrs.get("class") == "grow"]
 
     def links(self) -> dict[str, str]:
         """Address by label."""

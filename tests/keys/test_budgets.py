@@ -167,10 +167,10 @@ def test_each_change_is_audited(parts: Parts, key: str) -> None:
     parts.clock.move(1)
     parts.budgets.delete(view.id, ADMIN)
     told = [(row.action, row.subject, row.before, row.after) for row in reversed(parts.audited("budget"))]
-    whole = {"unit": "usd", "limit": 20_000_000, "warn_at": 0.8, "timezone": "UTC"}
+    whole = {"limit_usd": "20", "warn_at": 0.8, "timezone": "UTC"}
     subject = f"budget:{key}:month"
     assert told == [
-        ("budget.create", subject, None, whole | {"limit": 10_000_000}),
-        ("budget.update", subject, {"limit": 10_000_000}, {"limit": 20_000_000}),
+        ("budget.create", subject, None, whole | {"limit_usd": "10"}),
+        ("budget.update", subject, {"limit_usd": "10"}, {"limit_usd": "20"}),
         ("budget.delete", subject, whole, None),
     ]

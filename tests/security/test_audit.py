@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from omniroute.errors import Invalid
-from omniroute.security.audit import CLI, SYSTEM, Actor, record
+from omniroute.errors import Invalid, Missing
+from omniroute.security.audit import CLI, SYSTEM, Actor, AuditFilters, LastKnown, record
 from tests.parts import START, Parts
 
 
@@ -38,29 +39,96 @@ def test_secrets_are_masked(parts: Parts) -> None:
     write(
         parts,
         "thing.make",
-        after={"api_key": "plain", "note": "use sk-test-0123456789", "url": "https://u:hunter2@h", "headers": {"x-token": "abc"}},
+        after={"api_key": "plain", "note": "use sk-test-0123456789", "url": "https://u:hunter2@h", "headers": {"x-token": "not-hex"}},
     )
     dump = parts.dump()
-    for secret in ("plain", "0123456789", "hunter2", "abc"):
+    for secret in ("plain", "0123456789", "hunter2", "not-hex"):
         assert secret not in dump
 
 
-def test_pages_and_filters(parts: Parts) -> None:
-    for action in ("key.create", "key.update", "node.create", "key_ring.create", "login"):
+def test_pages(parts: Parts) -> None:
+    for action in ("key.create", "key.update", "node.create"):
         write(parts, action, SYSTEM)
-    assert [row.action for row in parts.audit.page("key.").rows] == ["key.update", "key.create"]
-    assert [row.action for row in parts.audit.page("node.create").rows] == ["node.create"]
-    assert parts.audit.page("key%").rows == ()
-    assert parts.audit.page(subject="thing:2").rows == ()
-    first = parts.audit.page(limit=3)
-    rest = parts.audit.page(before=first.next, limit=3)
-    assert [row.action for row in first.rows + rest.rows] == [
-        "login",
-        "key_ring.create",
-        "node.create",
-        "key.update",
-        "key.create",
-    ]
+    first = parts.audit.page(limit=2)
+    rest = parts.audit.page(before=first.next, limit=2)
+    assert [row.action for row in first.rows + rest.rows] == ["node.create", "key.update", "key.create"]
     assert rest.next is None
     with pytest.raises(Invalid):
         parts.audit.page(before="nonsense")
+
+
+def found(parts: Parts, **filters: Any) -> list[str]:
+    return [row.action for row in parts.audit.page(AuditFilters(**filters)).rows]
+
+
+def test_filters(parts: Parts) -> None:
+    for action, by in (
+        ("key.create", CLI),
+        ("key.update", Actor("key", "Laptop")),
+        ("node.create", Actor("admin", "admin", "192.0.2.7")),
+        ("connection.status", SYSTEM),
+        ("login.failed", Actor("admin", "admin", "198.51.100.1")),
+    ):
+        write(parts, action, by)
+    write(parts, "key_ring.create")
+    assert found(parts, action="key.") == ["key.update", "key.create"]
+    assert found(parts, action="node.create") == ["node.create"]
+    assert found(parts, action="key%") == []
+    assert found(parts, subject="thing:2") == []
+    assert found(parts, kind="key") == ["key.update", "key.create"]
+    assert found(parts, kind="access") == ["login.failed"]
+    assert found(parts, kind="nonsense") == []
+    assert found(parts, actor="key") == found(parts, actor="key:Laptop") == ["key.update"]
+    assert found(parts, actor="key:Other") == []
+    assert found(parts, actor="system") == found(parts, actor="system", hide_system=True) == ["connection.status"]
+    assert "connection.status" in found(parts) and "connection.status" not in found(parts, hide_system=True)
+    assert found(parts, since=START + 2, until=START + 4) == ["node.create", "key.update"]
+    assert found(parts, text="192.0.2") == ["node.create"]
+    assert found(parts, text="LAPTOP") == ["key.update"]
+
+
+def test_a_text_is_found_in_values_and_in_what_the_subject_was_ever_called(parts: Parts) -> None:
+    def told(action: str, subject: str, **given: Any) -> None:
+        parts.clock.move(1)
+        parts.database.write(lambda session: record(session, parts.clock.now(), CLI, action, subject, **given))
+
+    told("key.create", "key:1", after={"name": 'Büro "5 %"', "note": "x"})
+    told("key.update", "key:1", before={"name": 'Büro "5 %"'}, after={"name": "Cellar"})
+    told("key.update", "key:1", before={"on": True}, after={"on": False})
+    told("key.create", "key:2", after={"name": "Other", "list": ["tûne"]})
+    everything = ["key.update", "key.update", "key.create"]
+    assert found(parts, text="Büro") == found(parts, text='"5 %"') == found(parts, text="CELLAR") == everything
+    assert found(parts, text="tûne") == ["key.create"]
+    assert found(parts, text="5_%") == found(parts, text="nobody") == []
+
+
+def test_the_row_of_a_change_that_was_just_made(parts: Parts) -> None:
+    write(parts, "thing.change", after={"n": 1})
+    since = parts.clock.now()
+    write(parts, "thing.change.more")
+    write(parts, "thing.change", Actor("admin", "admin"))
+    write(parts, "thing.change", after={"n": 2})
+    row = parts.audit.latest("thing.change", "thing:1", CLI, since)
+    assert row is not None and row.after == {"n": 2} and parts.audit.get(row.id) == row
+    assert parts.audit.latest("thing.change", "thing:1", CLI, since + 10) is None
+    assert parts.audit.latest("thing.change", "thing:2", CLI, since) is None
+    with pytest.raises(Missing):
+        parts.audit.get("nobody")
+
+
+def test_what_takes_a_change_back_says_so(parts: Parts) -> None:
+    write(parts, "thing.change", before={"n": 1}, after={"n": 2})
+    (entry,) = parts.audited()
+    assert not parts.audit.undone(entry)
+    write(parts, "thing.change", replace(CLI, undoes=entry.id), before={"n": 2}, after={"n": 1})
+    write(parts, "thing.delete", replace(CLI, undoes="another"), before={"n": 2})
+    assert parts.audit.undone(entry)
+    assert [row.after for row in parts.audited()[:2]] == [{"undoes": "another"}, {"n": 1, "undoes": entry.id}]
+
+
+def test_what_things_that_are_gone_were_called(parts: Parts) -> None:
+    write(parts, "connection.create", after={"name": "first", "provider": "openai"})
+    write(parts, "connection.update", before={"name": "first"}, after={"name": "second"})
+    write(parts, "connection.update", before={"is_active": True}, after={"is_active": False})
+    assert parts.audit.last_known(["thing:1", "thing:2"]) == {"thing:1": LastKnown("second", "openai")}
+    assert parts.audit.last_known([]) == {}

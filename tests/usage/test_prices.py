@@ -57,7 +57,7 @@ def test_what_was_changed_is_in_the_audit_log_in_dollars(parts: Parts) -> None:
     change, _ = parts.audited("price.put")
     assert change.subject == "price:openai/gpt-4.1"
     assert change.before == {"output": "6"}
-    assert change.after == {"output": "7", "above 1000": "{'input': '3', 'output': '7'}"}
+    assert change.after == {"output": "7", "tiers": [{"above": 1000, "input": "3", "output": "7"}]}
 
 
 def test_the_same_again_changes_nothing(parts: Parts) -> None:
