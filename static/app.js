@@ -184,7 +184,7 @@
     if (pressed.dataset.themeSet) chooseTheme(pressed.dataset.themeSet);
     else if (pressed.dataset.copy !== undefined || pressed.dataset.copyFrom) copyFrom(pressed);
     else if (pressed.dataset.drawer) setDrawer(pressed.dataset.drawer === "open");
-    else if (pressed.dataset.dismiss !== undefined) pressed.closest(".note").remove();
+    else if (pressed.dataset.dismiss !== undefined) dismiss(pressed.closest(".note"));
     else if (pressed.dataset.close !== undefined && pressed.closest("dialog")) pressed.closest("dialog").close();
     else if (pressed.dataset.addRow) return addRow(pressed.dataset.addRow);
     else if (changeRows(pressed)) return event.preventDefault();
@@ -193,15 +193,19 @@
   });
 
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") setDrawer(false);
-    if (event.key === "/" && !event.target.closest("input,textarea,select,[contenteditable]") && !event.ctrlKey && !event.metaKey) {
-      const search = document.querySelector("main input[type=search]");
-      if (search) {
-        event.preventDefault();
-        search.focus();
-      }
-    }
+    if (event.key !== "Escape" || event.defaultPrevented || document.querySelector("dialog[open]")) return;
+    if (drawer && drawer.classList.contains("open")) return setDrawer(false);
+    const last = document.querySelector("#toasts > .note:last-child");
+    if (last && !event.target.value) dismiss(last); // in a field with something in it Escape is the field's
   });
+
+  // The focus does not fall out of the page with a toast that was closed by its own button.
+  function dismiss(note) {
+    const held = note.contains(document.activeElement);
+    const next = note.nextElementSibling || note.previousElementSibling;
+    note.remove();
+    if (held) (next ? next.querySelector("[data-dismiss]") : document.getElementById("main")).focus({ preventScroll: true });
+  }
 
   // A form's repeated rows: the last one is copied, its fields emptied and renumbered.
   function addRow(id) {
@@ -379,13 +383,57 @@
     }
   });
 
+  // The focus outlives what htmx replaces, and a button that was off while its request ran: it goes to the element itself, else to
+  // the one of the same id, else to [data-focus] in the new part, else to the nearest heading or table.
+  const HEADING = "h1,h2,h3,table";
+  const lost = () => !document.activeElement || document.activeElement === document.body;
+
+  function holdFocus(event, around) {
+    const on = document.activeElement;
+    if (!lost() && around.some((part) => part.contains(on))) event.detail.xhr.focused = on;
+  }
+
+  function focusOn(element) {
+    if (!element || element.disabled || !element.getClientRects().length) return false;
+    element.focus({ preventScroll: true });
+    if (document.activeElement !== element) {
+      element.tabIndex = -1;
+      element.focus({ preventScroll: true });
+    }
+    return document.activeElement === element;
+  }
+
+  function placeFocus(was, part) {
+    if (focusOn(was.isConnected ? was : was.id && document.getElementById(was.id))) return;
+    if (focusOn(part.matches("[data-focus]") ? part : part.querySelector("[data-focus]"))) return;
+    for (let box = part; box; box = box.parentElement) {
+      if (focusOn(box.matches(HEADING) ? box : box.querySelector(HEADING))) return;
+    }
+  }
+
+  document.addEventListener("htmx:beforeRequest", (event) => holdFocus(event, [event.detail.elt, event.detail.target]));
+  document.addEventListener("htmx:beforeSwap", (event) => holdFocus(event, [event.detail.target]));
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const { xhr, target } = event.detail;
+    if (xhr && xhr.focused && lost()) placeFocus(xhr.focused, target.isConnected ? target : event.target);
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const was = event.detail.xhr.focused;
+    if (was && was.isConnected && lost()) focusOn(was); // nothing was swapped
+  });
+
   // What htmx put into the dialog is shown as a dialog; a failure to reach the gateway is said, not swallowed.
   document.addEventListener("htmx:load", (event) => {
-    const said = event.detail.elt.querySelector("[data-say]");
+    const part = event.detail.elt;
+    const said = part.matches("[data-say]") ? part : part.querySelector("[data-say]");
     if (said) announce(said.textContent.replace(/\s+/g, " ").trim());
   });
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target.id === "dialog" && !event.detail.target.open) event.detail.target.showModal();
+    const dialog = event.detail.target;
+    if (dialog.id !== "dialog" || dialog.open) return;
+    const asker = document.activeElement;
+    dialog.showModal();
+    dialog.addEventListener("close", () => lost() && asker.id && focusOn(document.getElementById(asker.id)), { once: true });
   });
   for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
     document.addEventListener(name, (event) => {
@@ -427,7 +475,14 @@
     if (link && link.hash === location.hash) unfold();
   });
 
+  // What says that something was done goes by itself after data-fades seconds, but not from under a pointer or the focus.
+  function fade(note) {
+    setTimeout(() => (note.matches(":hover,:focus-within") ? fade(note) : note.remove()), note.dataset.fades * 1000);
+  }
+
   function wake(part) {
+    part.querySelectorAll("[data-fades]").forEach(fade);
+    if (part.matches && part.matches("[data-fades]")) fade(part);
     part.querySelectorAll("[data-tabs]").forEach(makeTabs);
     if (part.matches && part.matches("[data-tabs]")) makeTabs(part);
     part.querySelectorAll("time[data-time]").forEach(showTime);
@@ -435,7 +490,14 @@
     part.querySelectorAll("[data-fits-prefix]").forEach(narrow);
   }
 
+  // A navigation that is longer than the screen shows where one is.
+  function showCurrent() {
+    const here = drawer && drawer.querySelector("[aria-current]");
+    if (here) here.closest("nav").scrollTop = here.offsetTop + here.offsetHeight - here.closest("nav").clientHeight;
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
+    showCurrent();
     applyTheme(root.dataset.themeChoice || "system");
     wake(document);
     unfold();
@@ -447,10 +509,3 @@
     document.addEventListener("rows-added", (event) => wake(event.target));
   });
 })();
-  // What says that something was done goes by itself after data-fades seconds, but not from under a pointer or the focus.
-  function fade(note) {
-    setTimeout(() => (note.matches(":hover,:focus-within") ? fade(note) : note.remove()), note.dataset.fades * 1000);
-  }
-
-    part.querySelectorAll("[data-fades]").forEach(fade);
-    if (part.matches && part.matches("[data-fades]")) fade(part);

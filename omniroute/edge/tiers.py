@@ -100,6 +100,8 @@ TIERS: dict[str, Tier] = {
     "/api/audit/export.jsonl": Tier.MANAGE,
     "/": Tier.PAGE,
     "/logout": Tier.PAGE,
+    "/dashboard/palette": Tier.PAGE,
+    "/dashboard/search": Tier.PAGE,
     "/dashboard/providers": Tier.PAGE,
     "/dashboard/providers/add": Tier.PAGE,
     "/dashboard/providers/add/<provider_id>": Tier.PAGE,
