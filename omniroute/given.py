@@ -114,7 +114,7 @@ class Given:
     def whole_or_none(self, name: str, default: int | None, low: int, high: int) -> int | None:
         if self._given.get(name, default) is None:
             return None
-        return self.whole(name, low, low, high)
+        return self.whole(name, low if default is None else default, low, high)
 
     def texts(self, name: str, default: Collection[str], *, most: int = 200, longest: int = 256) -> tuple[str, ...]:
         """A list of lines, trimmed, empty ones and repeats left out."""

@@ -30,6 +30,7 @@ def test_what_is_absent_is_the_default() -> None:
     given = Given({}, LABELS)
     assert (given.text("name", "d"), given.whole("size", 3, 0, 5), given.flag("on", True)) == ("d", 3, True)
     assert given.whole_or_none("size", None, 1, 5) is None
+    assert given.whole_or_none("size", 4, 1, 5) == 4
     assert given.choice("name", ("a", "b"), "b") == "b"
     assert given.texts("tags", ("t",)) == ("t",)
 

@@ -134,6 +134,7 @@ def test_update_keeps_what_is_left_blank(parts: Parts) -> None:
     assert before is not None and after is not None and before.sealed == after.sealed
     assert (changed.name, changed.priority, changed.max_concurrent, changed.is_active) == ("Mine", 3, 2, False)
     assert changed.test_status == "active" and changed.succeeded and changed.updated_at == START + 5
+    assert parts.connections.update(made.id, {"is_active": False}, ADMIN).max_concurrent == 2  # what is not given stays
     assert parts.connections.update(made.id, {"max_concurrent": None, "name": ""}, ADMIN).max_concurrent is None
     assert parts.connections.get(made.id).name == "Mine"
 
