@@ -182,10 +182,15 @@ def exchange(services: Services, ask: Ask, line: ClientLine) -> Iterator[Happeni
 
 def whole(services: Services, ask: Ask, line: ClientLine) -> Outcome:
     """The same, all at once."""
+    return gathered(exchange(services, ask, line))
+
+
+def gathered(happenings: Iterable[Happening]) -> Outcome:
+    """What a whole exchange comes to."""
     texts: dict[type, list[str]] = {Text: [], Thinking: []}
     tools: list[Tool] = []
     problem = None
-    for happening in exchange(services, ask, line):
+    for happening in happenings:
         match happening:
             case Text() | Thinking():
                 texts[type(happening)].append(happening.text)

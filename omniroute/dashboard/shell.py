@@ -51,6 +51,7 @@ NAVIGATION: tuple[tuple[str, tuple[Item, ...]], ...] = (
         "Try",
         (
             # What tries models for real goes above what only tells where a request would go.
+            Item("playground", "Playground", "message-2", "dashboard.playground", "t"),
             Item("resolve", "Dry run", "player-play", "dashboard.resolve", "d"),
         ),
     ),

@@ -20,6 +20,9 @@ from omniroute.logs import begin_request
 from omniroute.security.audit import Actor
 
 SMALL_BODY = 2 * 1024 * 1024  # bytes of a form or a management request; the client endpoints have MAX_BODY_MB
+# Forms that may be larger: what goes along in them is images, also as texts of the form.
+LARGE_BODY = 24 * 1024 * 1024  # bytes
+LARGE = frozenset({"/dashboard/playground", "/dashboard/playground/ask"})
 LOGIN_PAGE = "/login"
 
 
@@ -81,6 +84,8 @@ class Gate:
         request.max_content_length = SMALL_BODY
         if not self._signed_in():
             return self._to_login()
+        if rule in LARGE:
+            request.max_content_length = request.max_form_memory_size = LARGE_BODY
         self._forgery.check_form()
         return None
 

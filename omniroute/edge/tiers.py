@@ -155,6 +155,8 @@ TIERS: dict[str, Tier] = {
     "/dashboard/health": Tier.PAGE,
     "/dashboard/health/reset": Tier.PAGE,
     "/dashboard/health/reset-all": Tier.PAGE,
+    "/dashboard/playground": Tier.PAGE,
+    "/dashboard/playground/ask": Tier.PAGE,
     "/dashboard/resolve": Tier.PAGE,
     "/dashboard/settings": Tier.PAGE,
     "/dashboard/settings/security": Tier.PAGE,

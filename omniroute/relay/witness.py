@@ -19,6 +19,7 @@ from omniroute.security.redaction import redact
 
 ROOM = 256 * 1024  # bytes of one side that are kept
 EDGE = 4096  # bytes kept beyond, so that a secret which is cut through by the limit is still known as one
+_BASE64 = re.compile(rb"([A-Za-z0-9+/]{60})[A-Za-z0-9+/]{940,}={0,2}")
 _COUNTS = re.compile(r"rate-?limit|tokens-(in|out)", re.IGNORECASE)  # headers with numbers, though "token" is in their names
 
 Headers = tuple[tuple[str, str], ...]
@@ -26,10 +27,9 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A body as people may see it. `size` is of the whole in bytes; `cut`, whether the end of it is missing here."""
+    """A body as people may see it, without the data of pictures. `cut`: the end of it is missing here."""
 
     text: str
-    size: int
     cut: bool = False
 
 
@@ -47,6 +47,11 @@ class Exchange:
     headers: Headers
     came: Text
     failure: str
+
+
+def without_data(body: bytes) -> bytes:
+    """`body` with the middle of long base64, a picture's, left out: of what is kept, the words matter."""
+    return _BASE64.sub(lambda found: found[1] + f"... [{len(found[0]):,} characters of base64]".encode(), body)
 
 
 class Witness:
@@ -89,9 +94,15 @@ class Kept:
 
     def text(self, secrets: Iterable[str] = ()) -> Text:
         """Secrets are masked before the end is cut off."""
-        shown = redact(b"".join(self._parts).decode("utf-8", "replace"), tuple(secrets))
-        cut = self._size > self._room
-        return Text(shown[: self._room] if cut else shown, self._size, cut)
+        shown = redact(without_data(b"".join(self._parts)).decode("utf-8", "replace"), tuple(secrets))
+        return Text(shown[: self._room], True) if self._size > self._room else Text(shown)
+
+
+def told(body: bytes, secrets: Iterable[str] = ()) -> Text:
+    """A whole body as people may see it."""
+    kept = Kept()
+    kept.add(without_data(body))
+    return kept.text(secrets)
 
 
 @dataclass(slots=True)
@@ -141,7 +152,7 @@ class Sender:
         """Raises like `Transport.send`."""
         kept, new = self._witness.kept(), self._witness.kept
         if isinstance(body, bytes):
-            kept.add(body)
+            kept.add(without_data(body))
         watched = _Watched(self._candidate, self._credential, method, url, headers, kept, new())
         self._witness.note(watched)
         try:
