@@ -95,6 +95,21 @@ class Accounts:
 
         return self._database.write(work)
 
+    def confirm(self, password: str, by: Actor, action: str, subject: str) -> None:
+        """For what a session or a key is not enough. A wrong one is audited as `action` on `subject`, and a failed login.
+
+        Raises WrongPassword, Throttled.
+        """
+        address = by.address or ""
+        self._throttle.admit(address, ADMIN)
+        with self._database.unit_of_work() as session:
+            row = session.get(AdminRow, ADMIN)
+            stored = None if row is None else row.password_hash
+        if stored is None or not verify_password(stored, password):
+            self._database.write(lambda session: record(session, self._clock.now(), by, action, subject))
+            raise WrongPassword("The password is wrong.", {"password": "The password is wrong."})
+        self._database.write(lambda session: self._throttle.succeeded(session, address, ADMIN))
+
     def session(self, token: str) -> SessionView | None:
         """The running session of a cookie, or None. Raises DatabaseAway."""
         return self._sessions.find(token) if token else None

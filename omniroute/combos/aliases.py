@@ -48,7 +48,7 @@ class Aliases:
         """These instead of all there were. Raises Invalid with fields such as aliases[2].pattern."""
 
         def work(session: Session) -> None:
-            aliases = _read_all(rows, [row.name for row in session.scalars(COMBOS)])
+            aliases = read_all(rows, [row.name for row in session.scalars(COMBOS)])
             stored = {row.pattern: row for row in session.scalars(ALIASES)}
             before = [_view(row) for row in stored.values()]
             _write(session, stored, aliases)
@@ -142,7 +142,8 @@ def _write(session: Session, stored: Mapping[str, AliasRow], aliases: Iterable[A
         session.merge(AliasRow(pattern=alias.pattern, model=alias.model, priority=alias.priority))
 
 
-def _read_all(rows: Any, combos: Collection[str]) -> list[AliasView]:
+def read_all(rows: Any, combos: Collection[str]) -> list[AliasView]:
+    """All that there are to be, checked by themselves and together. Raises Invalid with fields such as aliases[2].pattern."""
     if not isinstance(rows, list | tuple) or len(rows) > MOST:
         raise _refused("aliases", f"Aliases must be a list of at most {MOST}.")
     aliases: dict[str, AliasView] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -218,7 +218,7 @@ class Combos:
 
     def _add(self, session: Session, combo: Combo, shelf: Shelf, by: Actor) -> str:
         now, place = self._clock.now(), 1 + max((row.sort_order for row in shelf.rows), default=-1)
-        row = ComboRow(id=combo.id, sort_order=place, created_at=now, updated_at=now, **_columns(combo))
+        row = ComboRow(id=combo.id, sort_order=place, created_at=now, updated_at=now, **as_columns(combo))
         session.add(row)
         record(session, now, by, "combo.create", f"combo:{row.id}", after=_audited(row))
         shelf.rows.append(row)
@@ -235,7 +235,7 @@ class Combos:
         by: Actor,
     ) -> None:
         combo, before, was = self._read(given, row, shelf, configuration), _audited(row), row.name
-        for name, value in _columns(combo).items():
+        for name, value in as_columns(combo).items():
             setattr(row, name, value)
         if _audited(row) == before:
             return
@@ -285,31 +285,10 @@ class Combos:
     def _read(self, given: Mapping[str, Any], row: ComboRow | None, shelf: Shelf, configuration: Configuration) -> Combo:
         """The combo that `given` makes of `row`, or makes anew. Raises Invalid with everything that is wrong with it."""
         stored = combo_value(row) if row is not None else None
-        read, wrong = Given(given, LABELS), dict[str, str]()
+        read, around = Given(given, LABELS), replace(configuration, combos=shelf.combos)
         name = self._name(read, row, shelf)
-        strategy = read.choice("strategy", STRATEGIES, stored.strategy if stored else "priority")
-        tags = read.texts("tags", stored.tags if stored else (), most=MOST_TAGS, longest=LONGEST_TAG)
-        enabled = read.flag("enabled", stored.enabled if stored else True)
-        config, steps = stored.config if stored else ComboConfig(), stored.steps if stored else ()
-        around = replace(configuration, combos=shelf.combos)
-        try:
-            read.check()
-        except Invalid as exc:
-            wrong |= exc.fields
-        try:
-            if "config" in read:
-                config = read_config(read["config"], config)
-        except Invalid as exc:
-            wrong |= exc.fields
-        try:
-            if "steps" in read:
-                known = {step.id: step for step in steps}
-                steps = StepReader(around, name, known, self._clock.new_id).read(read["steps"])
-        except Invalid as exc:
-            wrong |= exc.fields
-        if wrong:
-            raise Invalid(" ".join(wrong.values()), wrong)
-        combo = Combo(row.id if row is not None else self._clock.new_id(), name, strategy, steps, config, tags, enabled)
+        before = replace(stored, name=name) if stored is not None else Combo(self._clock.new_id(), name)
+        combo = read_combo(read, before, around, self._clock.new_id)
         _require_nesting(combo, stored, around.combos)
         return combo
 
@@ -320,14 +299,47 @@ class Combos:
         name = read.text("name", needed=True)
         if not name:
             return stored
-        if name.casefold().partition("/")[0] in RESERVED_PREFIXES:
-            read.refuse("name", f"must not be or begin with {' or '.join(RESERVED_PREFIXES)}: those names are the gateway's own")
-        elif not _NAME.fullmatch(name) or ".." in name:
-            read.refuse("name", "may hold 1 to 100 letters, digits, dots (no two together), dashes and underscores")
+        if problem := name_problem(name):
+            read.refuse("name", problem)
         other = shelf.named(name)
         if other is not None and other is not row:
             read.refuse("name", f"is taken: there is a combo {other.name}")
         return name
+
+
+def name_problem(name: str) -> str | None:
+    """What keeps a text from being a combo's name, in words that go on after "Name"; None if nothing does."""
+    if name.casefold().partition("/")[0] in RESERVED_PREFIXES:
+        return f"must not be or begin with {' or '.join(RESERVED_PREFIXES)}: those names are the gateway's own"
+    if not _NAME.fullmatch(name) or ".." in name:
+        return "may hold 1 to 100 letters, digits, dots (no two together), dashes and underscores"
+    return None
+
+
+def read_combo(read: Given, before: Combo, around: Configuration, new_id: Callable[[], str]) -> Combo:
+    """`before` with what is given beside its name. Raises Invalid with everything that is wrong, also what `read` refused."""
+    wrong, config, steps = dict[str, str](), before.config, before.steps
+    strategy = read.choice("strategy", STRATEGIES, before.strategy)
+    tags = read.texts("tags", before.tags, most=MOST_TAGS, longest=LONGEST_TAG)
+    enabled = read.flag("enabled", before.enabled)
+    try:
+        read.check()
+    except Invalid as exc:
+        wrong |= exc.fields
+    try:
+        if "config" in read:
+            config = read_config(read["config"], config)
+    except Invalid as exc:
+        wrong |= exc.fields
+    try:
+        if "steps" in read:
+            known = {step.id: step for step in steps}
+            steps = StepReader(around, before.name, known, new_id).read(read["steps"])
+    except Invalid as exc:
+        wrong |= exc.fields
+    if wrong:
+        raise Invalid(" ".join(wrong.values()), wrong)
+    return replace(before, strategy=strategy, steps=steps, config=config, tags=tags, enabled=enabled)
 
 
 def read_config(given: Any, stored: ComboConfig) -> ComboConfig:
@@ -359,7 +371,8 @@ def _require_nesting(combo: Combo, stored: Combo | None, combos: Mapping[str, Co
     require_nesting(combo.name, after)
 
 
-def _columns(combo: Combo) -> dict[str, Any]:
+def as_columns(combo: Combo) -> dict[str, Any]:
+    """What of a row is its own to say, as models/combos.py keeps it."""
     return {
         "name": combo.name,
         "strategy": combo.strategy,

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from omniroute.connections.quotas import as_stored, read_quota
 from omniroute.given import Given
+from omniroute.models.upstreams import ConnectionRow
 from omniroute.providers.addresses import base_url, value_problem
 from omniroute.providers.catalog import Provider
 from omniroute.security.redaction import MASK
@@ -36,6 +38,25 @@ class Credentials:
 
     def __init__(self, vault: Vault, pepper: str) -> None:
         self._vault, self._pepper = vault, pepper.encode()
+
+    def read_columns(self, read: Given, provider: Provider, row: ConnectionRow | None) -> dict[str, Any]:
+        """What of a connection's row its owner decides; what is not given is as `row` has it. Raises Invalid."""
+        stored = None if row is None else Secret(row.sealed, row.key_digest, row.key_hint)
+        fields = self.read_fields(read, provider, row.fields if row else {})
+        secret = self.read_key(read, provider, stored, fields)
+        columns = {
+            "name": read.text("name", row.name if row else ""),
+            "sealed": secret.sealed,
+            "key_digest": secret.digest,
+            "key_hint": secret.hint,
+            "priority": read.whole("priority", row.priority if row else 0, 0, 1_000_000),
+            "max_concurrent": read.whole_or_none("max_concurrent", row.max_concurrent if row else None, 1, 1_000_000),
+            "quota": as_stored(read_quota(read)) if "quota" in read else row.quota if row else None,
+            "is_active": read.flag("is_active", row.is_active if row else True),
+            "fields": fields,
+        }
+        read.check()
+        return columns
 
     def read_key(self, read: Given, provider: Provider, stored: Secret | None, fields: Mapping[str, Any] | None = None) -> Secret:
         """The field `api_key`. Left blank, the stored one is kept. What is wrong is noted in `read`, without repeating it.

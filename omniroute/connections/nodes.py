@@ -37,6 +37,7 @@ LABELS = {
     "models_path": "Models path",
     "custom_headers": "Custom headers",
 }
+Kind = tuple[str, str | None, str | None]  # type, compatibility mode, API type
 # A change of these makes another upstream of it: what was known of the connections no longer holds.
 WIRE = ("base_url", "chat_path", "custom_headers")
 
@@ -100,8 +101,9 @@ class Nodes:
     def draft(self, given: Mapping[str, Any]) -> Node:
         """A node that is only to be checked, never saved; name and prefix may be left out. Raises Invalid, FeatureOff."""
         read = Given(given, LABELS)
-        kind = self._kind(read)
-        columns = self._address(read, None)
+        kind = read_kind(read)
+        self._require_flag(kind)
+        columns = read_address(read, None)
         name, prefix = read.text("name", "draft"), read.text("prefix", "draft")
         read.check()
         return Node(new_node_id(*kind, "draft"), name, prefix, *kind, **columns)
@@ -109,9 +111,10 @@ class Nodes:
     def create(self, given: Mapping[str, Any], by: Actor) -> NodeView:
         """Raises Invalid, Conflict when the prefix has an owner, FeatureOff for a Claude Code node without the flag."""
         read = Given(given, LABELS)
-        kind = self._kind(read)
-        columns = self._address(read, None)
-        name, prefix = read.text("name", needed=True), self._prefix(read, None)
+        kind = read_kind(read)
+        self._require_flag(kind)
+        columns = read_address(read, None)
+        name, prefix = read.text("name", needed=True), read_prefix(read, None)
         read.check()
         now = self._clock.now()
         columns["custom_headers"] = seal_headers(columns["custom_headers"], self._vault)
@@ -146,10 +149,10 @@ class Nodes:
         for name, now_is in (("type", stored.type), ("compat_mode", stored.compat_mode), ("api_type", stored.api_type)):
             if name in read and (read[name] or None) != now_is:
                 read.refuse(name, "can't be changed; make a new node instead")
-        columns = self._address(read, stored)
+        columns = read_address(read, stored)
         columns["custom_headers"] = seal_headers(columns["custom_headers"], self._vault)
         columns["name"] = read.text("name", stored.name, needed="name" in read)
-        columns["prefix"] = self._prefix(read, stored.prefix)
+        columns["prefix"] = read_prefix(read, stored.prefix)
         read.check()
 
         def work(session: Session) -> NodeView:
@@ -161,7 +164,7 @@ class Nodes:
             row.updated_at = self._clock.now()
             becomes = node_value(row, self._vault)
             if any(getattr(was, name) != getattr(becomes, name) for name in WIRE):
-                _untest(session, node_id)
+                untest(session, node_id)
             record(session, row.updated_at, by, "node.update", f"node:{node_id}", before, _audited(row))
             return self._view(row, _connections(session, node_id))
 
@@ -190,51 +193,12 @@ class Nodes:
 
         return self._store.change(work)
 
-    def _kind(self, read: Given) -> tuple[str, str | None, str | None]:
-        """Type, compatibility mode and API type of a new node."""
-        kind = read.choice("type", TYPES, "")
-        mode = read.text("compat_mode") or None
-        api = read.text("api_type") or None
-        if mode not in (None, "cc"):
-            read.refuse("compat_mode", "must be cc or empty")
-        if kind == ANTHROPIC_COMPATIBLE:
-            if api is not None:
-                read.refuse("api_type", "is for OpenAI compatible nodes only")
-        else:
-            api = api or "chat"
-            if api not in API_TYPES:
-                read.refuse("api_type", f"must be one of {', '.join(API_TYPES)}")
-            if mode is not None:
-                read.refuse("compat_mode", "is for Anthropic compatible nodes only")
-        read.check()
-        if mode == "cc" and not self._cc_on:
+    def _require_flag(self, kind: Kind) -> None:
+        if kind[1] == "cc" and not self._cc_on:
             raise FeatureOff(
                 "Claude Code compatible nodes are switched off. "
                 "Set ENABLE_CC_COMPATIBLE_PROVIDER=true and start the gateway again."
             )
-        return kind, mode, api
-
-    def _address(self, read: Given, stored: Node | None) -> dict[str, Any]:
-        base_url = read.text("base_url", stored.base_url if stored else "", longest=2048)
-        if ("base_url" in read or stored is None) and (problem := base_url_problem(base_url)):
-            read.refuse("base_url", f"can't be used: {problem[0].lower()}{problem[1:].rstrip('.')}")
-        paths = {}
-        for name in ("chat_path", "models_path"):
-            paths[name] = read.text(name, (getattr(stored, name) or "") if stored else "", longest=1024)
-            if paths[name] and (problem := path_problem(paths[name])):
-                read.refuse(name, f"can't be used: {problem[0].lower()}{problem[1:].rstrip('.')}")
-        return {
-            "base_url": base_url,
-            "chat_path": paths["chat_path"],
-            "models_path": paths["models_path"] or None,
-            "custom_headers": read_headers(read, stored.custom_headers if stored else ()),
-        }
-
-    def _prefix(self, read: Given, stored: str | None) -> str:
-        prefix = read.text("prefix", stored or "", longest=64, needed=stored is None or "prefix" in read).lower()
-        if prefix and (problem := prefix_problem(prefix)):
-            read.refuse("prefix", problem)
-        return prefix
 
     def _view(self, row: NodeRow, connections: int) -> NodeView:
         return NodeView(
@@ -255,6 +219,52 @@ class Nodes:
         )
 
 
+def read_kind(read: Given) -> Kind:
+    """Type, compatibility mode and API type of a new node. Raises Invalid."""
+    kind = read.choice("type", TYPES, "")
+    mode = read.text("compat_mode") or None
+    api = read.text("api_type") or None
+    if mode not in (None, "cc"):
+        read.refuse("compat_mode", "must be cc or empty")
+    if kind == ANTHROPIC_COMPATIBLE:
+        if api is not None:
+            read.refuse("api_type", "is for OpenAI compatible nodes only")
+    else:
+        api = api or "chat"
+        if api not in API_TYPES:
+            read.refuse("api_type", f"must be one of {', '.join(API_TYPES)}")
+        if mode is not None:
+            read.refuse("compat_mode", "is for Anthropic compatible nodes only")
+    read.check()
+    return kind, mode, api
+
+
+def read_address(read: Given, stored: Node | None) -> dict[str, Any]:
+    """Where requests go and with which headers, those in the open. What is wrong is noted in `read`."""
+    base_url = read.text("base_url", stored.base_url if stored else "", longest=2048)
+    if ("base_url" in read or stored is None) and (problem := base_url_problem(base_url)):
+        read.refuse("base_url", f"can't be used: {problem[0].lower()}{problem[1:].rstrip('.')}")
+    paths = {}
+    for name in ("chat_path", "models_path"):
+        paths[name] = read.text(name, (getattr(stored, name) or "") if stored else "", longest=1024)
+        if paths[name] and (problem := path_problem(paths[name])):
+            read.refuse(name, f"can't be used: {problem[0].lower()}{problem[1:].rstrip('.')}")
+    return {
+        "base_url": base_url,
+        "chat_path": paths["chat_path"],
+        "models_path": paths["models_path"] or None,
+        "custom_headers": read_headers(read, stored.custom_headers if stored else ()),
+    }
+
+
+def read_prefix(read: Given, stored: str | None) -> str:
+    """In lower case. What is wrong is noted in `read`."""
+    prefix = read.text("prefix", stored or "", longest=64, needed=stored is None or "prefix" in read).lower()
+    if prefix and (problem := prefix_problem(prefix)):
+        read.refuse("prefix", problem)
+    return prefix
+
+
 def _found(session: Session, node_id: str) -> NodeRow:
     row = session.get(NodeRow, node_id)
     if row is None:
@@ -268,7 +278,8 @@ def _connections(session: Session, node_id: str) -> int:
     ).one()
 
 
-def _untest(session: Session, node_id: str) -> None:
+def untest(session: Session, node_id: str) -> None:
+    """Nothing is known any more of the connections of this node."""
     session.execute(
         sa.update(ConnectionRow)
         .where(ConnectionRow.provider_id == node_id)

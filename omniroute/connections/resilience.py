@@ -138,9 +138,7 @@ class Resilience:
         def work(session: Session) -> ResilienceSettings:
             row = session.get(SettingRow, KEY)
             before = chosen_settings({KEY: row.value} if row is not None else {})
-            chosen = {name: read.whole(name, getattr(before, name), low, high) for name, (_, low, high) in SETTINGS.items()}
-            if chosen["breaker_first_s"] > chosen["breaker_most_s"]:
-                read.refuse("breaker_first_s", "must not be more than at most")
+            chosen = read_settings(read, before)
             read.check()
             after = replace(before, **chosen)
             if after != before:
@@ -154,6 +152,14 @@ class Resilience:
         named = {name: read[name] for name in LABELS if read[name]}
         after = {**named, "places": done.places, "connections": done.connections}
         self._store.change(lambda session: record(session, self._clock.now(), by, "resilience.reset", "resilience", after=after))
+
+
+def read_settings(read: Given, before: ResilienceSettings) -> dict[str, int]:
+    """`before` with what is given. What is wrong is noted in `read`."""
+    chosen = {name: read.whole(name, getattr(before, name), low, high) for name, (_, low, high) in SETTINGS.items()}
+    if chosen["breaker_first_s"] > chosen["breaker_most_s"]:
+        read.refuse("breaker_first_s", "must not be more than at most")
+    return chosen
 
 
 def chosen_settings(settings: Mapping[str, object]) -> ResilienceSettings:

@@ -94,7 +94,7 @@ class Budgets:
         """This one in place of the key's of that period. It counts what the log has since its window began: while the counters
         can't be reached nothing is changed. Raises Invalid, Missing, NotAllowed, DatabaseAway.
         """
-        key_id, budget = _read(given)
+        key_id, budget = read_budget(given)
         with self._database.unit_of_work() as session:
             must_hold(by, found_key(session, key_id).scopes)
             before = _of(session, key_id, budget.period)
@@ -137,7 +137,7 @@ class Budgets:
         return _view(row, key.name)
 
 
-def _read(given: Mapping[str, Any]) -> tuple[str, Budget]:
+def read_budget(given: Mapping[str, Any]) -> tuple[str, Budget]:
     """The key's id and its budget. Raises Invalid."""
     read = Given(given, LABELS)
     key_id = read.text("api_key_id", needed=True)

@@ -87,7 +87,7 @@ class Keys:
     def create(self, given: Mapping[str, Any], by: Actor) -> tuple[KeyView, str]:
         """The view and the key itself, which nobody can see again. Raises Invalid, NotAllowed."""
         read = Given(given, LABELS)
-        columns = self._columns(read, None)
+        columns = read_columns(read, None, self._clock.now())
         columns["name"] = read.text("name", needed=True)
         read.check()
         must_hold(by, columns["scopes"])
@@ -108,7 +108,7 @@ class Keys:
         def work(session: Session) -> KeyView:
             row = found_key(session, key_id)
             must_hold(by, row.scopes)
-            columns = self._columns(read, row)
+            columns = read_columns(read, row, self._clock.now())
             columns["name"] = read.text("name", row.name, needed="name" in read)
             read.check()
             must_hold(by, columns["scopes"])
@@ -160,34 +160,6 @@ class Keys:
         if used:
             self._database.write(work)
 
-    def _columns(self, read: Given, row: KeyRow | None) -> dict[str, Any]:
-        scopes = read.texts("scopes", row.scopes if row else ("relay",))
-        if not scopes or not ALL_SCOPES.issuperset(scopes):
-            read.refuse("scopes", f"must be one or more of {', '.join(SCOPES)}")
-        endpoints = read.texts("allowed_endpoints", row.allowed_endpoints if row else ())
-        if any(not endpoint.startswith("/") for endpoint in endpoints):
-            read.refuse("allowed_endpoints", "must be paths such as /v1/messages")
-        no_log, log_bodies = (read.flag(name, getattr(row, name) if row else False) for name in ("no_log", "log_bodies"))
-        if no_log and log_bodies:
-            read.refuse("log_bodies", "can't be on for a key that keeps as little as possible: switch one of the two off")
-        return {
-            "scopes": [scope for scope in SCOPES if scope in scopes],
-            "expires_at": self._expiry(read, row.expires_at if row else None),
-            "is_active": read.flag("is_active", row.is_active if row else True),
-            "allowed_models": list(read.texts("allowed_models", row.allowed_models if row else ())),
-            "allowed_endpoints": list(endpoints),
-            **{name: read.whole_or_none(name, getattr(row, name) if row else None, 1, most) for name, most in NUMBERS.items()},
-            "no_log": no_log,
-            "log_bodies": log_bodies,
-        }
-
-    def _expiry(self, read: Given, stored: float | None) -> float | None:
-        """Must be to come, unless it is as before."""
-        moment = read.moment("expires_at", stored)
-        if moment is not None and moment != stored and moment <= self._clock.now():
-            read.refuse("expires_at", "must be in the future")
-        return moment
-
     def _view(self, row: KeyRow) -> KeyView:
         return KeyView(
             id=row.id,
@@ -209,6 +181,37 @@ class Keys:
             created_at=row.created_at,
             updated_at=row.updated_at,
         )
+
+
+def read_columns(read: Given, row: KeyRow | None, now: float) -> dict[str, Any]:
+    """What of a key its owner decides but the name; what is not given is as `row` has it. What is wrong is noted in `read`."""
+    scopes = read.texts("scopes", row.scopes if row else ("relay",))
+    if not scopes or not ALL_SCOPES.issuperset(scopes):
+        read.refuse("scopes", f"must be one or more of {', '.join(SCOPES)}")
+    endpoints = read.texts("allowed_endpoints", row.allowed_endpoints if row else ())
+    if any(not endpoint.startswith("/") for endpoint in endpoints):
+        read.refuse("allowed_endpoints", "must be paths such as /v1/messages")
+    no_log, log_bodies = (read.flag(name, getattr(row, name) if row else False) for name in ("no_log", "log_bodies"))
+    if no_log and log_bodies:
+        read.refuse("log_bodies", "can't be on for a key that keeps as little as possible: switch one of the two off")
+    return {
+        "scopes": [scope for scope in SCOPES if scope in scopes],
+        "expires_at": _expiry(read, row.expires_at if row else None, now),
+        "is_active": read.flag("is_active", row.is_active if row else True),
+        "allowed_models": list(read.texts("allowed_models", row.allowed_models if row else ())),
+        "allowed_endpoints": list(endpoints),
+        **{name: read.whole_or_none(name, getattr(row, name) if row else None, 1, most) for name, most in NUMBERS.items()},
+        "no_log": no_log,
+        "log_bodies": log_bodies,
+    }
+
+
+def _expiry(read: Given, stored: float | None, now: float) -> float | None:
+    """Must be to come, unless it is as before."""
+    moment = read.moment("expires_at", stored)
+    if moment is not None and moment != stored and moment <= now:
+        read.refuse("expires_at", "must be in the future")
+    return moment
 
 
 def must_hold(by: Actor, scopes: Any) -> None:

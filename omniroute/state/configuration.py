@@ -105,6 +105,10 @@ class ConfigurationStore:
         self.touched()
         return done
 
+    def loaded(self, session: Session) -> Configuration:
+        """As it is within a transaction of `change`, before anybody else sees it. Raises whatever keeps it from being read."""
+        return _load(session, self._catalog, self._vault, self._cc_enabled)
+
     def touched(self) -> None:
         """Tell the other workers of this machine, and read the change here."""
         with contextlib.suppress(OSError):  # a full disk: the others see it by poll() half a second later

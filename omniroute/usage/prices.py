@@ -148,12 +148,7 @@ class Prices:
         self._store.change(work)
 
     def _put(self, session: Session, given: Mapping[str, Any], by: Actor) -> PriceView:
-        read = Given(given, LABELS)
-        name, model = read.text("provider", needed=True), read.text("model", needed=True, longest=256)
-        if model and not _WORD.fullmatch(model):
-            read.refuse("model", "must be one word of ASCII characters")
-        price = _read(read)
-        read.check()
+        name, model, price = read_price(given)
         provider_id, now = self._provider_id(session, name), self._clock.now()
         row = session.get(PriceRow, (provider_id, model))
         before = None if row is None else _audited(row)
@@ -163,8 +158,8 @@ class Prices:
                 raise Invalid(message, {"model": message})
             row = PriceRow(provider_id=provider_id, model=model)
             session.add(row)
-        if row.price != _stored(price):
-            row.price, row.updated_at = _stored(price), now
+        if row.price != as_stored(price):
+            row.price, row.updated_at = as_stored(price), now
             record(session, now, by, "price.put", _subject(row), before, _audited(row))
         return _view(row)
 
@@ -175,6 +170,17 @@ class Prices:
         if native is None:
             raise Missing(f"There is no provider {name[:80]!r}.", {"provider": f"There is no provider {name[:80]!r}."})
         return native.id
+
+
+def read_price(given: Mapping[str, Any]) -> tuple[str, str, Price]:
+    """Provider and model as they are named, and the price. Raises Invalid."""
+    read = Given(given, LABELS)
+    name, model = read.text("provider", needed=True), read.text("model", needed=True, longest=256)
+    if model and not _WORD.fullmatch(model):
+        read.refuse("model", "must be one word of ASCII characters")
+    price = _read(read)
+    read.check()
+    return name, model, price
 
 
 def _read(read: Given) -> Price:
@@ -214,7 +220,7 @@ def _steps(read: Given, base: Rates) -> tuple[tuple[int, Rates], ...]:
     return tuple(sorted(steps.items(), key=lambda step: step[0]))
 
 
-def _stored(price: Price) -> dict[str, Any]:
+def as_stored(price: Price) -> dict[str, Any]:
     """As `price_of` reads it."""
     return {
         "rates": asdict(price.rates),
