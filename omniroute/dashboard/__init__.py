@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Blueprint
 
 from omniroute.dashboard import (
@@ -32,10 +34,12 @@ from omniroute.dashboard import (
     settings_logs,
     settings_security,
     setup,
+    start,
     tail,
+    undo,
     usage,
 )
-    undo,
+from omniroute.dashboard.first_steps import standing
 from omniroute.dashboard.problems import page_problem
 from omniroute.dashboard.routes import bind
 from omniroute.dashboard.shell import dress
@@ -47,6 +51,7 @@ PAGES = (
     assets,
     installed,
     setup,
+    start,
     login,
     home,
     palette,
@@ -73,15 +78,16 @@ PAGES = (
     settings_security,
     settings_logs,
     settings_features,
+    undo,
 )
 
 
 def blueprint(services: Services) -> Blueprint:
-    undo,
     """Everything that a browser is shown, below "/" , "/dashboard" and "/static"."""
     bp = Blueprint("dashboard", __name__)
     dress(bp, services)
     bp.add_app_template_global(settings.sections, "settings_sections")
+    bp.add_app_template_global(partial(standing, services), "first_steps")
     for page in PAGES:
         bind(bp, page.ROUTES, services)
     return bp

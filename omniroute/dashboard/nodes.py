@@ -20,13 +20,15 @@ from wtforms.validators import InputRequired, Length, Optional
 
 from omniroute.connections.nodes import NodeView
 from omniroute.dashboard import undo
+from omniroute.dashboard.first_steps import connected, on_path
 from omniroute.dashboard.forms import SelectChoice, fresh_status, refuse, stripped
+from omniroute.dashboard.remedies import Behind, Where, behind
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import above, confirmation, go, page, part, refused, wants_part
 from omniroute.edge.current import actor
 from omniroute.errors import FeatureOff, Missing, OperationError
 from omniroute.providers.nodes import API_TYPES, default_chat_path
-from omniroute.providers.values import WireProfile
+from omniroute.providers.values import Provider, WireProfile
 from omniroute.routing.verdict import Verdict
 from omniroute.security.redaction import MASK
 from omniroute.services import Services
@@ -98,7 +100,8 @@ class HeaderForm(Form):
 
 
 class NodeForm(Form):
-    """Add and edit alike. `check_key` never leaves the Check: what is saved of a key is a connection's."""
+    """Add and edit alike. `check_key` never leaves the Check: what is saved of a key is a connection's. Only the guided path,
+    which says so, makes that connection of it at once."""
 
     name = StringField("Name", [InputRequired("Give it a name."), Length(max=100)], filters=[stripped])
     prefix = StringField("Prefix", [InputRequired("Choose what is typed before the slash."), Length(max=60)], filters=[stripped])
@@ -142,9 +145,23 @@ def add(services: Services, slug: str) -> ResponseReturnValue:
         except OperationError as refusal:
             status = refuse(form, refusal)
         else:
+            if on_path():
+                return join(services, node, form)
             flash(f"{node.name} added. Now give it a connection with your API key.", "good")
             return go("provider", provider_id=node.id)
     return form_page(services, kind, form, status=status)
+
+
+def join(services: Services, node: NodeView, form: NodeForm) -> ResponseReturnValue:
+    """Back to the guided path: with the key that was typed as its first connection, or else to where one is pasted."""
+    if form.check_key.data:
+        try:
+            verdict = connected(services, node.id, {"api_key": form.check_key.data})
+        except OperationError as refusal:
+            refused(refusal)
+        else:
+            return go("start") if verdict.valid else go("start_connect", provider_id=node.id)
+    return go("start_connect", provider_id=node.id)
 
 
 def check(services: Services, slug: str) -> ResponseReturnValue:
@@ -153,7 +170,8 @@ def check(services: Services, slug: str) -> ResponseReturnValue:
     form = form_of(kind)
     verdict, refusal = try_out(services, form, as_new(form, kind))
     if wants_part():
-        return part("parts/verdict.html", verdict=verdict, refusal=refusal, form=form, importing=True)
+        found = behind_check(services, kind, form, verdict)
+        return part("parts/verdict.html", verdict=verdict, refusal=refusal, form=form, importing=True, behind=found)
     if refusal is not None:
         refuse(form, refusal)
     return form_page(services, kind, form, verdict=verdict)
@@ -186,7 +204,8 @@ def check_edit(services: Services, node_id: str) -> ResponseReturnValue:
     ]
     verdict, refusal = try_out(services, form, given)
     if wants_part():
-        return part("parts/verdict.html", verdict=verdict, refusal=refusal, form=form, importing=False)
+        found = behind_check(services, kind, form, verdict)
+        return part("parts/verdict.html", verdict=verdict, refusal=refusal, form=form, importing=False, behind=found)
     if refusal is not None:
         refuse(form, refusal)
     return form_page(services, kind, form, node=node, verdict=verdict)
@@ -250,6 +269,14 @@ def try_out(services: Services, form: NodeForm, given: Mapping[str, Any]) -> tup
     return services.probe.check(node, form.check_key.data or None, form.check_model.data or None), None
 
 
+def behind_check(services: Services, kind: Kind, form: NodeForm, verdict: Verdict | None) -> Behind | None:
+    """What can be behind it that the node is not valid, with links to the fields of the form."""
+    if verdict is None:
+        return None
+    draft = Provider("", kind.button, "node", "", form.base_url.data or "", wire=kind.wire)
+    return behind(services, verdict.diagnosis.type, Where(draft, form="node"))
+
+
 def saved(node: NodeView) -> dict[str, Any]:
     """A node's values under the form's names."""
     rows = [
@@ -285,6 +312,8 @@ def form_page(
         form=form,
         node=node,
         verdict=verdict,
+        behind=behind_check(services, kind, form, verdict),
+        on_path=node is None and on_path(),
         notice=wire.notice if wire else "",
         status=status,
     )
@@ -293,7 +322,7 @@ def form_page(
 def place(node: NodeView | None) -> tuple[str, str]:
     """The page that a node's form or question stands under."""
     if node is None:
-        return "Add Provider", url_for("dashboard.catalogue")
+        return ("Get started", url_for("dashboard.start")) if on_path() else ("Add Provider", url_for("dashboard.catalogue"))
     return node.name, url_for("dashboard.provider", provider_id=node.id)
 
 

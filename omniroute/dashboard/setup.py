@@ -34,7 +34,7 @@ def setup(services: Services) -> ResponseReturnValue:
         except OperationError as refusal:
             status = refuse(form, refusal)
         else:
-            response = go("home")
+            response = go("start")
             put_session(response, session)
             return response
     return page(

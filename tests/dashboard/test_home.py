@@ -15,15 +15,17 @@ from tests.upstream.relay import Relay
 def test_an_empty_gateway_says_what_comes_first(admin: Browser) -> None:
     page = admin.open("/")
     assert "Get started" in page.text
-    assert page.follow("Add Provider").path == "/dashboard/providers/add"
-    assert page.follow("Create key").path == "/dashboard/keys/add"
+    assert "Who answers?" in page.follow("Add a provider").text
+    assert "A key for your programs" in page.follow("Make a key").text
     assert "Connect a client" not in page.text
 
 
-def test_the_steps_are_gone_when_all_are_done(desk: Desk, admin: Browser) -> None:
+def test_the_steps_are_gone_with_the_first_answer(desk: Desk, admin: Browser) -> None:
     desk.connection("agentrouter")
-    assert "Get started" in admin.open("/").text
-    desk.log_row()
+    page = admin.open("/")
+    assert "Get started" in page.text
+    assert "Add a provider" not in page.links()
+    desk.log_row(status=200, kind="ok")
     assert "Get started" not in admin.open("/").text
 
 

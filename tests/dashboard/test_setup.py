@@ -7,9 +7,9 @@ from tests.dashboard.conftest import PASSWORD, Desk
 
 def test_the_link_sets_the_password_and_signs_in(desk: Desk) -> None:
     page = desk.visitor().open(f"/setup?token={desk.services.accounts.setup_token()}")
-    home = page.fill({"Password": PASSWORD, "Password again": PASSWORD}).press("Set password")
-    assert (home.path, home.status) == ("/", 200)
-    assert "Get started" in home.text
+    first = page.fill({"Password": PASSWORD, "Password again": PASSWORD}).press("Set password")
+    assert (first.path, first.status) == ("/dashboard/start", 200)
+    assert "Who answers?" in first.text
 
 
 def test_the_link_is_dead_afterwards(desk: Desk) -> None:
