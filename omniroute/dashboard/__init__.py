@@ -9,6 +9,7 @@ from flask import Blueprint
 from omniroute.dashboard import (
     aliases,
     assets,
+    audit,
     catalogue,
     combo,
     combos,
@@ -89,5 +90,6 @@ def blueprint(services: Services) -> Blueprint:
     bp.add_app_template_global(settings.sections, "settings_sections")
     bp.add_app_template_global(partial(standing, services), "first_steps")
     for page in PAGES:
+    audit,
         bind(bp, page.ROUTES, services)
     return bp

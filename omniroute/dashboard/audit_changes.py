@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from omniroute.dashboard.shell import money
+from omniroute.preferences.operations import LABELS as PREFERENCES
 from omniroute.routing.configuration import Configuration
 from omniroute.security.audit import AuditView
 
@@ -15,6 +16,7 @@ LONGEST = 160  # characters of a value; the rest is folded away
 
 # What fields are called. One that is missing here is called by its own name.
 FIELDS: dict[str, str] = {
+    **PREFERENCES,
     "ends_in": "Key ends in",
     "begins_and_ends": "Key",
     "is_active": "On",
@@ -32,8 +34,6 @@ FIELDS: dict[str, str] = {
     "cache_write": "Written to cache",
     "request": "Each request",
     "tiers": "Steps",
-    "log_bodies": "Keep bodies",
-    "log_body_kb": "Kept of each body, in kB",
     "limit_usd": "Limit in USD",
     "limit_tokens": "Limit in tokens",
     "warn_at": "Warning at",
@@ -114,22 +114,19 @@ def _lines(before: Mapping[str, Any], after: Mapping[str, Any], configuration: C
         if _empty(was) and _empty(now):
             continue
         if isinstance(was, list) and isinstance(now, list):
-            yield _list(label, was, now, configuration)
+            yield from _list(label, *([_text(each, configuration) for each in part] for part in (was, now)))
         else:
-            shown = (
-                _value(was, configuration) if label in before else None,
-                _value(now, configuration) if label in after else None,
-            )
-            yield Change(label, *shown)
+            was, now = (_value(told[label], configuration) if label in told else None for told in (before, after))
+            yield Change(label, was, now)
 
 
-def _list(label: str, was: Sequence[Any], now: Sequence[Any], configuration: Configuration) -> Change:
+def _list(label: str, was: Sequence[str], now: Sequence[str]) -> Iterator[Change]:
     """What came and went; where only the order is another, all of both."""
     added, removed = [each for each in now if each not in was], [each for each in was if each not in now]
     if added or removed:
-        came, went = (tuple(_value(each, configuration) for each in part) for part in (added, removed))
-        return Change(label, added=came, removed=went)
-    return Change(label, _value(was, configuration), _value(now, configuration))
+        yield Change(label, added=tuple(map(_cut, added)), removed=tuple(map(_cut, removed)))
+    elif was != now:
+        yield Change(label, _cut(", ".join(was)), _cut(", ".join(now)))
 
 
 def _empty(value: Any) -> bool:
@@ -139,7 +136,10 @@ def _empty(value: Any) -> bool:
 def _value(value: Any, configuration: Configuration) -> Value:
     if isinstance(value, Value):
         return value
-    text = _text(value, configuration)
+    return _cut(_text(value, configuration))
+
+
+def _cut(text: str) -> Value:
     return Value(text) if len(text) <= LONGEST else Value(text[: LONGEST - 40], text)
 
 

@@ -126,16 +126,20 @@ def _needed(entry: AuditView) -> tuple[str, ...]:
     return (entry.subject,) if rest else ()
 
 
+def only_switched(entry: AuditView) -> bool:
+    """Whether it was switched on or off, and no more: then the words say it all."""
+    switch, _ = SWITCHED.get(entry.action, ("", ""))
+    return bool(switch) and (entry.after or {}).keys() - {"undoes"} == (entry.before or {}).keys() == {switch}
+
+
 def what(entry: AuditView, names: Names) -> tuple[Piece, ...]:
     """One sentence without a full stop."""
-    told, before = entry.after or {}, entry.before or {}
-    words = WORDS.get(entry.action, "{action}")
+    told = {**(entry.before or {}), **(entry.after or {})}
     switch, switched = SWITCHED.get(entry.action, ("", ""))
-    if switch and told.keys() - {"undoes"} == before.keys() == {switch}:
-        words = switched
+    words = switched if only_switched(entry) else WORDS.get(entry.action, "{action}")
     if "undoes" in told:
         words = f"Undid a change: {words[0].lower()}{words[1:]}"
-    values = _values(entry, {**before, **told}, switch, names)
+    values = _values(entry, told, switch, names)
     pieces: list[Piece] = []
     for text, name, _, _ in Formatter().parse(words):
         pieces += [Piece(text)] if text else []
@@ -148,6 +152,15 @@ PLAIN = ("switched", "status", "period")
 
 def sentence(pieces: Iterable[Piece]) -> str:
     return "".join(piece.text for piece in pieces)
+
+
+def thing(entry: AuditView, names: Names) -> str:
+    """What the row is about by its name; "" where there is only one of its kind, such as the settings."""
+    kind, colon, rest = entry.subject.partition(":")
+    known = next((names[each].name for each in _needed(entry) if each in names), "")
+    if kind == "price":
+        return rest.partition("/")[2]
+    return known or (rest if kind == "alias" else kind if colon else "")
 
 
 def _values(entry: AuditView, told: Mapping[str, Any], switch: str, names: Names) -> dict[str, str]:

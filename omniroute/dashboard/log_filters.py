@@ -51,7 +51,7 @@ def read(args: Mapping[str, str], now: float) -> Asked:
     given = {name: text for name in ("range", "since", "until", *TEXTS) if (text := args.get(name, "").strip())}
     wrong: dict[str, str] = {}
     values: dict[str, Any] = {name: given[name] for name in TEXTS if name in given}
-    values |= _times(given, now, wrong)
+    values |= times(given, now, wrong)
     if "status" in given:
         values["status"] = int(given["status"]) if given["status"].isascii() and given["status"].isdigit() else None
         if not values["status"] or not 0 < values["status"] < 1000:
@@ -62,7 +62,7 @@ def read(args: Mapping[str, str], now: float) -> Asked:
     return Asked(kept, LogFilters(**{name: value for name, value in values.items() if name not in wrong}), tuple(wrong.values()))
 
 
-def _times(given: dict[str, str], now: float, wrong: dict[str, str]) -> dict[str, float]:
+def times(given: dict[str, str], now: float, wrong: dict[str, str]) -> dict[str, float]:
     """`since` and `until` in epoch seconds: from a range that ends now, or from two moments in UTC."""
     if given.get("range") in RANGES:
         for name in ("since", "until"):

@@ -68,6 +68,7 @@ NAVIGATION: tuple[tuple[str, tuple[Item, ...]], ...] = (
         (
             Item("settings", "Settings", "settings", "dashboard.settings", "s"),
             # What is only read goes below what is set.
+            Item("audit", "Audit", "history", "dashboard.audit", "a"),
         ),
     ),
 )

@@ -399,7 +399,7 @@ USAGE = (
 
 AUDIT_KINDS = (
     Field("kind", choices=tuple(KINDS), help="Of this kind of thing."),
-    Field("action", high=64, help="An action such as connection.create, or its beginning."),
+    Field("action", high=64, help="An action such as connection.create, or what stands before its dot."),
     Field("actor", high=110, help=f"One of {', '.join(ACTORS)}; or key:<name> for one key."),
     Field("subject", high=200, help="Such as connection:<id>."),
     Field("text", high=200, help="A part of what a row holds, or of a name that its subject has had."),

@@ -177,6 +177,7 @@ TIERS: dict[str, Tier] = {
     "/dashboard/settings/sessions/revoke-others": Tier.PAGE,
 }
 
+    "/dashboard/audit": Tier.PAGE,
 
 def tier_of(rule: str, methods: Collection[str] | None) -> Tier | None:
     """The tier of a matched rule; None means that nobody classified it, and then nobody may use it.

@@ -108,8 +108,8 @@ class AuditView:
 class AuditFilters:
     """What is "" or None filters nothing.
 
-    `kind` is one of KINDS; `action` may be a beginning, such as "connection"; `actor` is one of ACTORS, or "key:<name>" for one
-    key. `text` is looked for in what a row holds and in the names that its subject has had, whatever its case. Times are epoch
+    `kind` is one of KINDS. `action` may be what stands before a dot, such as "connection". `actor` is one of ACTORS, or
+    "key:<name>" for one key. `text` is looked for in what a row holds and in the names that its subject has had, whatever its case. Times are epoch
     seconds, `until` is not included. With `hide_system` the gateway's own rows are left out, unless `actor` asks for them.
     """
 
@@ -191,7 +191,8 @@ def _wanted(filters: AuditFilters) -> list[sa.ColumnElement[bool]]:
         begins = KINDS.get(filters.kind, ())
         wanted.append(sa.or_(sa.false(), *(AuditRow.action.startswith(each, autoescape=True) for each in begins)))
     if filters.action:
-        wanted.append(AuditRow.action.startswith(filters.action, autoescape=True))
+        within = AuditRow.action.startswith(f"{filters.action.rstrip('.')}.", autoescape=True)
+        wanted.append(sa.or_(AuditRow.action == filters.action, within))
     if filters.subject:
         wanted.append(AuditRow.subject == filters.subject)
     if filters.actor:

@@ -14,31 +14,43 @@ ROOT = Path(__file__).parents[2] / "omniroute"
 
 def recorded() -> dict[str, str]:
     """Every action that is written by `record` of security/audit.py, and a file that does it."""
+    trees = {path: ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py"))}
     found: dict[str, str] = {}
-    for path in sorted(ROOT.rglob("*.py")):
-        text = path.read_text()
-        if "from omniroute.security.audit import" not in text:
-            continue
-        tree = ast.parse(text)
-        for call in ast.walk(tree):
-            if isinstance(call, ast.Call) and ast.unparse(call.func) == "record" and len(call.args) >= 5:
-                actions = [*spelt(call.args[3], tree)]
-                assert actions, f"{path}: {ast.unparse(call)}: no action can be read; write it out as a text"
+    for path, tree in trees.items():
+        for call in calls(tree, "record"):
+            if len(call.args) >= 5 and "security.audit" in path.read_text():
+                actions = [*spelt(call.args[3], tree, [*trees.values()])]
+                assert actions or isinstance(call.args[3], ast.Name), (
+                    f"{path}: {ast.unparse(call)}: no action can be read; write it out as a text"
+                )
                 found |= dict.fromkeys(actions, str(path))
     return found
 
 
-def spelt(node: ast.expr, tree: ast.Module) -> Iterator[str]:
-    """The texts that an expression may be."""
+def calls(tree: ast.Module, name: str) -> Iterator[ast.Call]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == name:
+            yield node
+
+
+def spelt(node: ast.expr, tree: ast.Module, trees: list[ast.Module]) -> Iterator[str]:
+    """The texts that an expression may be: of a variable those that it is set to, of an argument those that callers give."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.IfExp):
-        yield from spelt(node.body, tree)
-        yield from spelt(node.orelse, tree)
+        yield from spelt(node.body, tree, trees)
+        yield from spelt(node.orelse, tree, trees)
     elif isinstance(node, ast.Name):
         for each in ast.walk(tree):
             if isinstance(each, ast.Assign) and any(isinstance(to, ast.Name) and to.id == node.id for to in each.targets):
-                yield from spelt(each.value, tree)
+                yield from spelt(each.value, tree, trees)
+            elif isinstance(each, ast.FunctionDef) and node.id in (
+                names := [arg.arg for arg in each.args.args if arg.arg != "self"]
+            ):
+                for other in trees:
+                    for call in calls(other, each.name):
+                        given = {**dict(zip(names, call.args, strict=False)), **{one.arg: one.value for one in call.keywords}}
+                        yield from spelt(given[node.id], other, trees) if node.id in given else ()
 
 
 def test_every_action_has_words() -> None:
