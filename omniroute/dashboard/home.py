@@ -1,4 +1,4 @@
-"""The first page: what to do next while something is missing, then the address, the lines to paste and what is connected."""
+"""The first page: what to do next while something is missing, what is going on, the lines to paste and the address."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from omniroute.connections.operations import ConnectionView
+from omniroute.dashboard.live import scene_of, shown
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import keys_for_all, page
 from omniroute.dashboard.snippets import KEY_PLACE, Place, known_model, snippets
-from omniroute.dashboard.usage import A_DAY, spend
 from omniroute.edge.hosts import local_name
 from omniroute.formats import FORMATS
 from omniroute.routing.configuration import Configuration
@@ -54,8 +54,6 @@ def home(services: Services) -> ResponseReturnValue:
     keys = services.keys.list()
     key = None if keyless_here(services.settings) and not keys_for_all(services) else KEY_PLACE
     place = Place(root_url(services.settings), model, key, known_model(configuration, model))
-    now = services.clock.now()
-    midnight = now // A_DAY * A_DAY
     answered = bool(connected and services.logs.page(limit=1).rows)
     return page(
         "home.html",
@@ -68,10 +66,8 @@ def home(services: Services) -> ResponseReturnValue:
         snippets=snippets(place, speaks(configuration, model)),
         keyless=place.key is None,
         keys=keys,
-        now=now,
         answered=answered,
-        today=services.usage.summary(midnight, midnight + A_DAY).totals if answered else None,
-        spend=spend,
+        **shown(scene_of(services)),
     )
 
 

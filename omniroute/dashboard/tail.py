@@ -1,55 +1,33 @@
-"""The live tail of the log: a stream of rows, as the server writes them, while somebody looks.
-
-A stream ends after a minute, and the browser opens the next one by itself: so a session that has ended sees no more, and a
-worker that stops waits for nobody.
-"""
+"""The live tail of the log: a stream of rows, as the server writes them, while somebody looks."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
 
-from flask import Response, current_app, request
+from flask import current_app, request
 from flask.typing import ResponseReturnValue
 from gevent.event import Event
 
 from omniroute.dashboard.log_filters import read
 from omniroute.dashboard.routes import Route
+from omniroute.dashboard.watchers import AGAIN, LASTS, QUIET, watch
 from omniroute.errors import DatabaseAway
 from omniroute.formats.sse import HEARTBEAT, encode
-from omniroute.relay.client_line import ClientLine
 from omniroute.services import Services
 from omniroute.usage.logs import LogView
 from omniroute.usage.tail import Tail
 
-AT_ONCE = 20  # streams of one worker
-LASTS = 60.0  # seconds
 LOOK_EVERY = 1.0  # seconds
-QUIET = 15.0  # seconds without a row until a comment is sent
-AGAIN = b"retry: 1000\n"  # milliseconds
-FULL = f"{AT_ONCE} others watch this log already. Close one of them, or reload this page from time to time."
 
 Write = Callable[[tuple[LogView, ...]], str]
 
 
 def tail(services: Services) -> ResponseReturnValue:
-    now, live = services.clock.now(), services.relay.live
-    if live.tails >= AT_ONCE:
-        return _response(iter([encode(FULL.encode(), "full")]))
+    now = services.clock.now()
     since = _since(request.headers.get("Last-Event-ID") or request.args.get("since", ""), now)
-    watched, gone = Tail(services.logs, read(request.args, now).filters, since), Event()
-    response = _response(stream(services, watched, _writer(), gone))
-    sock = request.environ.get("gunicorn.socket")
-    line = ClientLine(None if sock is None else sock.fileno())
-    line.watch(gone.set)
-    live.tails += 1
-
-    def leave() -> None:
-        line.stop()
-        live.tails -= 1
-
-    response.call_on_close(leave)
-    return response
+    watched = Tail(services.logs, read(request.args, now).filters, since)
+    return watch(services, lambda gone: stream(services, watched, _writer(), gone))
 
 
 def stream(services: Services, watched: Tail, write: Write, gone: Event) -> Iterator[bytes]:
@@ -92,13 +70,6 @@ def _writer() -> Write:
     links = current_app.create_url_adapter(request)
     assert links is not None  # it is only without a request
     return lambda rows: template.render(rows=rows, address=lambda log_id: links.build("dashboard.log", {"log_id": log_id}))
-
-
-def _response(parts: Iterator[bytes]) -> Response:
-    response = Response(parts, content_type="text/event-stream; charset=utf-8")
-    response.headers["Cache-Control"] = "no-store, no-transform"
-    response.headers["X-Accel-Buffering"] = "no"  # nginx would hold the rows back
-    return response
 
 
 ROUTES = (Route("GET", "/dashboard/logs/tail", "logs_tail", tail),)

@@ -18,6 +18,7 @@ from omniroute.routing.configuration import ComboConfig
 from omniroute.security.audit import AuditView
 from omniroute.usage.logs import LogView
 from omniroute.usage.prices import PricedView, PriceView
+from omniroute.usage.pulse import ProviderPulse
 
 # Where the API's word isn't the camelCase of the view's.
 WORDS: dict[tuple[type, str], str] = {
@@ -27,6 +28,7 @@ WORDS: dict[tuple[type, str], str] = {
     (PriceView, "provider_id"): "provider",
     (PricedView, "provider_id"): "provider",
     (LogView, "kind"): "class",
+    (ProviderPulse, "provider_id"): "provider",
     (HeldView, "provider_id"): "provider",
     (HeldView, "failure_class"): "class",
     **{(ComboConfig, name): name for name in ComboConfig.__dataclass_fields__},

@@ -8,12 +8,15 @@ from typing import Any
 from flask import Response
 
 from omniroute.clock import moment
+from omniroute.connections.resilience import HeldView
 from omniroute.edge.bodies import LOG_KINDS, USAGE
 from omniroute.manage.endpoint import Endpoint
 from omniroute.manage.export import Pages, csv_file, jsonl_file
 from omniroute.models.paging import LONGEST, Page
 from omniroute.services import Services
+from omniroute.usage.alerts import Alert
 from omniroute.usage.logs import LogFilters, LogView
+from omniroute.usage.pulse import PulseView
 from omniroute.usage.reports import UsageFilters, UsageSummary
 
 CSV, JSONL = "text/csv; charset=utf-8; header=present", "application/x-ndjson"
@@ -22,6 +25,14 @@ CSV, JSONL = "text/csv; charset=utf-8; header=present", "application/x-ndjson"
 def summary(services: Services, given: dict[str, Any]) -> UsageSummary:
     since, until, group = (given.pop(name, None) for name in ("since", "until", "group"))
     return services.usage.summary(since, until, group, UsageFilters(**given))
+
+
+def pulse(services: Services, given: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "pulse": services.pulse.current(),
+        "held": services.resilience.overview().held,
+        "alerts": services.alerts.current(),
+    }
 
 
 def export_csv(services: Services, given: dict[str, Any]) -> Response:
@@ -52,6 +63,13 @@ def _pages(services: Services, filters: LogFilters, page: Page[LogView]) -> Iter
 
 ENDPOINTS = (
     Endpoint("GET", "/api/usage/summary", "Sums, by group and over time", summary, UsageSummary, query=USAGE),
+    Endpoint(
+        "GET",
+        "/api/usage/pulse",
+        "What is going on now, over all workers: as Home shows it",
+        pulse,
+        {"pulse": PulseView, "held": tuple[HeldView, ...], "alerts": tuple[Alert, ...]},
+    ),
     Endpoint("GET", "/api/usage/export.csv", "The log as CSV", export_csv, str, query=LOG_KINDS, mimetype="text/csv"),
     Endpoint("GET", "/api/usage/export.jsonl", "The log as JSON Lines", export_jsonl, str, query=LOG_KINDS, mimetype=JSONL),
 )

@@ -189,5 +189,5 @@ def _outcome() -> Any:
 def _time_class() -> Any:
     """The number of the class; NULL where nothing was answered or nobody took the time."""
     time = LogRow.first_ms
-    steps = [(time < top, time // sa.literal_column(str(width)) + number) for top, width, number in WIDTHS]
+    steps = [(time < top, time // sa.literal_column(str(width), sa.Integer) + number) for top, width, number in WIDTHS]
     return sa.case((sa.or_(LogRow.kind != "ok", time.is_(None)), sa.null()), *steps, else_=LAST_CLASS)

@@ -74,8 +74,8 @@ class Today:
 class ProviderPulse:
     """The last hour of a provider with connections or requests; `provider_id` is "" for requests that were sent to none.
 
-    `state` is as in routing/provider_state.py, "gone" for one that was deleted since, "" for none; it holds until `until_at` where
-    time heals it. `series` has the requests of each minute of `PulseView.minutes`.
+    `state` is as in routing/provider_state.py, "gone" for one that was deleted since, "" for none; it holds until `until_at`
+    where time heals it. `series` has the requests of each minute of `PulseView.minutes`.
     """
 
     provider_id: str

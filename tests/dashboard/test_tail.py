@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from omniroute.dashboard.tail import AT_ONCE, LASTS, QUIET, tail
+from omniroute.dashboard.tail import tail
+from omniroute.dashboard.watchers import AT_ONCE, LASTS, QUIET
 from tests.dashboard.conftest import Desk
 from tests.gateway import Gateway
 from tests.parts import START, HandClock

@@ -95,6 +95,28 @@ def test_what_is_wrong_with_a_summary_is_told_by_name(api: Api, query: str, fiel
     assert (status, [each["field"] for each in refused["error"]["details"]]) == (400, [field])
 
 
+def test_what_is_going_on_now(api: Api) -> None:
+    services = api.house.services
+    row = services.connections.create({"provider": "openai", "api_key": "sk-good-0123456789"}, ADMIN)
+    services.connections.mark(row.id, "banned", "The account is closed.", ADMIN)
+    now = services.clock.now()
+    log(
+        api,
+        {"at": now, "provider_id": "openai", "first_ms": 450, "cost": 70},
+        {"at": now, "provider_id": "openai", "kind": "timeout", "status": 504, "message": "Nothing came."},
+    )
+    status, told = api("GET", "/api/usage/pulse")
+    assert status == 200
+    pulse = told["pulse"]
+    assert (pulse["lastMinute"], pulse["recent"]["errorRate"], pulse["recent"]["firstP50Ms"]) == (2, 0.5, 450)
+    assert (pulse["today"]["cost"], pulse["today"]["timeZone"], len(pulse["minutes"])) == (70, "UTC", 60)
+    (provider,) = pulse["providers"]
+    assert (provider["provider"], provider["state"], provider["requests"], sum(provider["series"])) == ("openai", "banned", 2, 2)
+    assert [(row["class"], row["message"]) for row in pulse["failures"]] == [("timeout", "Nothing came.")]
+    assert [(each["state"], each["provider"]) for each in told["held"]] == [("banned", "openai")]
+    assert [alert["kind"] for alert in told["alerts"]] == ["connection_out"]
+
+
 # Files -------------------------------------------------------------------------------------------
 
 ROWS = 1203  # three pages
@@ -169,7 +191,7 @@ def test_stored_bodies_are_read(api: Api) -> None:
     assert api("GET", "/api/usage/logs/row-0001/bodies")[0] == 404
 
 
-@pytest.mark.parametrize("path", ["summary", "export.csv", "export.jsonl", "logs/row-0000/bodies"])
+@pytest.mark.parametrize("path", ["summary", "pulse", "export.csv", "export.jsonl", "logs/row-0000/bodies"])
 def test_a_key_for_the_relay_alone_reads_nothing(api: Api, path: str) -> None:
     log(api, {})
     relay = api.house.key("relay")

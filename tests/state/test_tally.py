@@ -113,3 +113,12 @@ def test_what_others_told_is_merged_and_told_on() -> None:
     assert set(third.learned("c1", NOW + 4)) == expected  # whoever told may be gone
     third.take([{"limits": [["c1", [["requests", 1]]]]}, {"limits": [["c1", [["tokens", 9, 9, "all", None, "now"]]]]}], NOW + 4)
     assert set(third.learned("c1", NOW + 4)) == expected
+
+
+def test_what_is_in_flight_here_and_elsewhere() -> None:
+    tally = Tally()
+    tally.begin(("c1", "m"), NOW)
+    tally.begin(("c2", "m"), NOW)
+    tally.end(("c2", "m"), None, NOW)
+    tally.take([{"in_flight": {"c1": 2, "c3": 1}}], NOW)
+    assert tally.in_flight() == {"c1": 3, "c3": 1}
