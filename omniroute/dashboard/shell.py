@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from omniroute import __version__
-from omniroute.dashboard import assets
+from omniroute.dashboard import assets, unseen
 from omniroute.edge.callers import always_chosen
 from omniroute.edge.hosts import local_name
 from omniroute.errors import DatabaseAway, OperationError
@@ -133,6 +133,7 @@ def dress(bp: Blueprint, services: Services) -> None:
             "about": url_for("dashboard.settings_about") if "dashboard.settings_about" in current_app.view_functions else None,
         }
 
+    bp.record_once(lambda state: setattr(state.app.jinja_env, "finalize", unseen.shown))
     bp.add_app_template_global(assets.address, "asset")
     for name, word in WORDS.items():
         bp.add_app_template_filter(word, name)

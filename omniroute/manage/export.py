@@ -15,8 +15,8 @@ from omniroute.usage.logs import LogView
 
 Pages = Iterable[Page[Any]]  # of views
 
-# A cell that begins so is a formula to a spreadsheet (OWASP, "CSV Injection", looked up 2026-11-27).
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A cell that begins so is a formula to a spreadsheet (OWASP, "CSV Injection", and its ASVS 5.0, 1.2.10; looked up 2026-11-27).
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
 
 
 def columns_of(view: type) -> tuple[str, ...]:
