@@ -13,9 +13,11 @@
   let dialog = null;
   let input, list, said;
   let entries = null;
+  let unfetched = false;
   let more = false; // the server has models that are not among the entries
   let shown = [];
   let at = 0; // in `shown`
+  let entered = null; // the Enter that came before the list did: it counts once that is there
 
   function stored(name, otherwise) {
     try {
@@ -78,7 +80,10 @@
     input = dialog.querySelector("input");
     list = dialog.querySelector("[role=listbox]");
     said = dialog.querySelector("[role=status]");
-    input.addEventListener("input", show);
+    input.addEventListener("input", () => {
+      entered = null;
+      show();
+    });
     input.addEventListener("keydown", press);
     dialog.addEventListener("click", (event) => {
       const option = event.target.closest("[role=option]");
@@ -90,15 +95,18 @@
       if (option) mark([...list.children].indexOf(option));
     });
     list.addEventListener("pointerdown", (event) => event.preventDefault()); // the field keeps the focus
-    dialog.addEventListener("close", () => input.blur()); // a browser that has nowhere to put the focus back leaves it here a while
+    // A browser that has nowhere to put the focus back leaves it here a while.
+    dialog.addEventListener("close", () => dialog.open || input.blur());
   }
 
   async function open() {
     if (!dialog) make();
     input.value = "";
+    entered = null;
     dialog.showModal();
     show();
     if (entries) return;
+    unfetched = false;
     try {
       const answer = await fetch(opener.dataset.palette);
       if (answer.redirected) return location.reload(); // signed out meanwhile
@@ -107,8 +115,15 @@
       entries = told.entries;
       show();
     } catch (failed) {
+      unfetched = true;
       said.textContent = "The list could not be fetched. Press Enter to look on a page instead.";
     }
+    if (entered && dialog.open) enter(entered);
+  }
+
+  function enter(event) {
+    if (entries || unfetched) perform(shown[at] || wholePage(input.value.trim()), event);
+    else entered = event;
   }
 
   function show() {
@@ -164,7 +179,7 @@
     const to = { ArrowDown: at < last ? at + 1 : 0, ArrowUp: at > 0 ? at - 1 : last, Home: 0, End: last }[event.key];
     if (to === undefined && event.key !== "Enter") return;
     event.preventDefault();
-    if (event.key === "Enter") perform(shown[at] || wholePage(input.value.trim()), event);
+    if (event.key === "Enter") enter(event);
     else if (last >= 0) mark(to);
   }
 

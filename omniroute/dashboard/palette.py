@@ -165,8 +165,9 @@ def rank(entry: Entry, asked: str) -> int | None:
     known = plain(f"{entry.kind} {entry.label} {entry.hint} {entry.words}")
     if all(word in known for word in asked.split(" ")):
         return 3
-    first, *others = asked.replace(" ", "")
-    return 4 if re.search(f"(^| ){first}" + "".join(f"[^{each}]*{each}" for each in others), label) else None
+    letters = asked.replace(" ", "")
+    in_order = f"(^| ){letters[:1]}" + "".join(f"[^{each}]*{each}" for each in letters[1:])
+    return 4 if re.search(in_order, label) else None
 
 
 def plain(text: str) -> str:
