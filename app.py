@@ -10,6 +10,7 @@ from omniroute.address_guard import AddressGuard
 from omniroute.api.blueprint import OnceV1
 from omniroute.api.blueprint import blueprint as api_blueprint
 from omniroute.api.outgoing import problem_writer
+from omniroute.backup.operations import Backup
 from omniroute.clock import Clock
 from omniroute.combos.aliases import Aliases
 from omniroute.combos.operations import Combos
@@ -82,22 +83,18 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     recount = Recount(database, shared, clock)
     connections = Connections(database, configuration, catalog, vault, settings, recount, clock)
     transport = Transport(AddressGuard.from_settings(settings), settings.connect_seconds)
-    board = HealthBoard(
-        clock,
-        shared,
-        settings=lambda: chosen_settings(configuration.current().settings),
-        quotas=lambda: configuration.current().quotas(),
-    )
+    look, credential = configuration.current, connections.credential
+    board = HealthBoard(clock, shared, settings=lambda: chosen_settings(look().settings), quotas=lambda: look().quotas())
     probe = Probe(catalog, transport, configuration, connections, connections.credential, board, clock)
     combos = Combos(database, configuration, catalog, clock)
     keys = Keys(database, configuration, recount, clock)
+    accounts = Accounts(database, Sessions(database, clock), LoginThrottle(database, clock), settings, clock)
     books, logs = Books(database, shared, vault, configuration.current, clock), LogReports(database, configuration.current)
     metrics, traces = Metrics(configuration.current, lambda: board.health, clock), traces_for(settings, clock)
     observers = (metrics.observe,) if traces is None else (metrics.observe, traces.observe)
     ledger = Ledger(LogQueue(books.journal, keys.record_use), clock, observers)
     standings = Standings(configuration.current, shared, board.learned, clock)
     conversation = Conversation(Responses(database, vault, clock))
-    look, credential = configuration.current, connections.credential
     retrieval = Retrieval(catalog, transport, look, credential, conversation, ledger, books.meter, clock)
     relay = Relay(
         catalog=catalog,
@@ -120,7 +117,8 @@ def make_services(settings: Settings, clock: Clock) -> Services:
         database=database,
         configuration=configuration,
         shared=shared,
-        accounts=Accounts(database, Sessions(database, clock), LoginThrottle(database, clock), settings, clock),
+        accounts=accounts,
+        backup=Backup(database, configuration, catalog, vault, settings, accounts, recount, clock),
         keys=keys,
         budgets=Budgets(database, configuration, recount, clock),
         nodes=Nodes(database, configuration, catalog, vault, settings, clock),

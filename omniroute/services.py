@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from omniroute.accounts.operations import Accounts
+from omniroute.backup.operations import Backup
 from omniroute.clock import Clock
 from omniroute.combos.aliases import Aliases
 from omniroute.combos.operations import Combos
@@ -51,6 +52,7 @@ class Services:
     configuration: ConfigurationStore
     shared: SharedState
     accounts: Accounts
+    backup: Backup
     keys: Keys
     budgets: Budgets
     nodes: Nodes

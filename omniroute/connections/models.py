@@ -78,7 +78,7 @@ class ModelList:
 
         Hidden models stay hidden, also when they come and go. Raises Missing.
         """
-        wanted = [one for one in dict.fromkeys(ids) if isinstance(one, str) and _usable(one)][:MOST]
+        wanted = [one for one in dict.fromkeys(ids) if isinstance(one, str) and usable(one)][:MOST]
 
         def work(session: Session) -> Refreshed:
             self._known(session, provider_id)
@@ -119,7 +119,8 @@ class ModelList:
                 self._mark(session, provider_id, model_id, hidden)
             if changed:
                 action = "model.hide_many" if hidden else "model.show_many"
-                record(session, self._clock.now(), by, action, f"provider:{provider_id}", after={"models": changed})
+                was, now = ("shown", "hidden") if hidden else ("hidden", "shown")
+                record(session, self._clock.now(), by, action, f"provider:{provider_id}", {was: changed}, {now: changed})
             return len(changed)
 
         return self._store.change(work)
@@ -230,13 +231,14 @@ def _checked(ids: Sequence[str]) -> list[str]:
     if len(wanted) > MOST:
         raise Invalid(f"At most {MOST} model ids at once.", {"ids": f"At most {MOST} model ids at once."})
     for one in wanted:
-        if not _usable(one):
+        if not usable(one):
             message = f"{one[:60]!r} can't be a model id: one word of up to 256 ASCII characters, without '..'."
             raise Invalid(message, {"ids": message})
     return wanted
 
 
-def _usable(model_id: str) -> bool:
+def usable(model_id: str) -> bool:
+    """Whether a text can be a model's id."""
     return _ID.fullmatch(model_id) is not None and ".." not in model_id
 
 

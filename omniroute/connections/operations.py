@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from omniroute.clock import Clock
 from omniroute.connections.bulk import MOST, Bulk, Line, Made, Refusal
-from omniroute.connections.credentials import Credentials, Secret
+from omniroute.connections.credentials import Credentials
 from omniroute.connections.prefixes import claim_for_native
-from omniroute.connections.quotas import QuotaChange, as_stored, read_quota
+from omniroute.connections.quotas import QuotaChange, read_quota
 from omniroute.connections.shown import ConnectionView as ConnectionView
 from omniroute.connections.shown import audited, connection_view
 from omniroute.errors import Conflict, DatabaseAway, FeatureOff, Invalid, Missing, OperationError
@@ -97,7 +97,7 @@ class Connections:
             provider = self._provider(session, name)
             if provider.kind == "native":
                 claim_for_native(session, provider)
-            columns = self._columns(read, provider, None)
+            columns = self._credentials.read_columns(read, provider, None)
             self._refuse_known_key(session, provider, columns["key_digest"], None)
             now = self._clock.now()
             columns["name"] = columns["name"] or _next_name(session, provider)
@@ -144,7 +144,7 @@ class Connections:
                 try:
                     if line.wrong:
                         raise Invalid(line.wrong)
-                    self._refuse_known_key(session, found, self._columns(read, found, None)["key_digest"], None)
+                    self._refuse_known_key(session, found, self._credentials.read_columns(read, found, None)["key_digest"], None)
                 except (Invalid, Conflict) as exc:
                     if any(name.startswith("fields.") for name in exc.fields):
                         raise
@@ -195,7 +195,7 @@ class Connections:
             if "provider" in read and read["provider"] != row.provider_id:
                 read.refuse("provider", "can't be changed; make a new connection instead")
             before, asked = audited(row), (row.key_digest, base_url(provider, row.fields))
-            columns = self._columns(read, provider, row)
+            columns = self._credentials.read_columns(read, provider, row)
             columns["name"] = columns["name"] or row.name
             if asked != (columns["key_digest"], base_url(provider, columns["fields"])):
                 self._refuse_known_key(session, provider, columns["key_digest"], row.id)
@@ -288,25 +288,6 @@ class Connections:
         """The API key in the open, for this one call; "" when the connection has none. Raises VaultError."""
         return self._vault.open(connection.sealed) if connection.sealed else ""
 
-    def _columns(self, read: Given, provider: Provider, row: ConnectionRow | None) -> dict[str, Any]:
-        """What of a row the user decides. Raises Invalid."""
-        stored = None if row is None else Secret(row.sealed, row.key_digest, row.key_hint)
-        fields = self._credentials.read_fields(read, provider, row.fields if row else {})
-        secret = self._credentials.read_key(read, provider, stored, fields)
-        columns = {
-            "name": read.text("name", row.name if row else ""),
-            "sealed": secret.sealed,
-            "key_digest": secret.digest,
-            "key_hint": secret.hint,
-            "priority": read.whole("priority", row.priority if row else 0, 0, 1_000_000),
-            "max_concurrent": read.whole_or_none("max_concurrent", row.max_concurrent if row else None, 1, 1_000_000),
-            "quota": as_stored(read_quota(read)) if "quota" in read else row.quota if row else None,
-            "is_active": read.flag("is_active", row.is_active if row else True),
-            "fields": fields,
-        }
-        read.check()
-        return columns
-
     def _provider(self, session: Session, name: str) -> Provider:
         """By native id or alias, or by a node's id (its prefix would be ambiguous). Raises Missing, FeatureOff."""
         row = session.get(NodeRow, name)
@@ -349,8 +330,8 @@ def _ordered(provider_id: str | None) -> sa.Select[ConnectionRow]:
 
 
 def _order_told(rows: Iterable[ConnectionRow]) -> dict[str, Any]:
-    """For the audit: names and priorities, in their order."""
-    return {"order": [{"name": row.name, "priority": row.priority} for row in rows]}
+    """For the audit: who they are and their priorities, in their order."""
+    return {"order": [{"id": row.id, "name": row.name, "priority": row.priority} for row in rows]}
 
 
 def _lines(keys: Sequence[str | Line]) -> list[Line]:

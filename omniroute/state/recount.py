@@ -49,6 +49,12 @@ class Recount:
         with contextlib.suppress(DatabaseAway):
             self._shared.forget_counters(counters)
 
+    def owners(self) -> set[str]:
+        """The ids of all keys and connections that the log has anything of. Of others there is nothing to count."""
+        with self._database.unit_of_work() as session:
+            found = session.execute(sa.select(HOURS.key_id, HOURS.connection_id).distinct())
+            return {each for pair in found for each in pair}
+
     def logged(self, limit: Limit) -> dict[int, int]:
         """What the log has in the limit's window, by bucket. The counter's name says whose requests count."""
         now = self._clock.now()
