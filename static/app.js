@@ -233,11 +233,24 @@
 
   function moveRow(row, step, quiet) {
     const list = row.parentElement;
-    const other = step < 0 ? row.previousElementSibling : row.nextElementSibling;
+    const other = besideRow(row, step);
     if (other) list.insertBefore(other, step < 0 ? row.nextElementSibling : row);
     numberRows(list);
-    if (!quiet) announceRow(row, other ? "is now" : "stays");
+    if (quiet) return true;
+    announceRow(row, other ? "is now" : "stays");
+    if (other) restedRows(list);
     return true;
+  }
+
+  // The row before or after; the head of a table is none.
+  function besideRow(row, step) {
+    const other = step < 0 ? row.previousElementSibling : row.nextElementSibling;
+    return other && other.matches("[data-row]") ? other : null;
+  }
+
+  // For who keeps the order.
+  function restedRows(list) {
+    list.dispatchEvent(new CustomEvent("rows-moved", { bubbles: true }));
   }
 
   function removeRow(row) {
@@ -272,18 +285,18 @@
   }
 
   function numberRows(list) {
-    [...list.children].forEach((row, index) => {
+    [...list.querySelectorAll(":scope > [data-row]")].forEach((row, index) => {
       for (const place of row.querySelectorAll("[data-number]")) place.textContent = index + 1;
     });
   }
 
   function nameOf(row) {
     const field = row.querySelector("[data-row-name]");
-    return (field && field.value) || "Row";
+    return (field && (field.value || field.textContent)) || "Row";
   }
 
   function announceRow(row, says) {
-    const rows = [...row.parentElement.children];
+    const rows = [...row.parentElement.querySelectorAll(":scope > [data-row]")];
     announce([nameOf(row), says, row.parentElement.dataset.rows, rows.indexOf(row) + 1, "of", rows.length].join(" "));
   }
 
@@ -325,9 +338,10 @@
     event.preventDefault();
     const row = handle.closest("[data-row]");
     row.classList.add("dragged");
+    const order = [...row.parentElement.children];
     const move = (moved) => {
-      const before = row.previousElementSibling;
-      const after = row.nextElementSibling;
+      const before = besideRow(row, -1);
+      const after = besideRow(row, 1);
       if (before && moved.clientY < middleOf(before)) moveRow(row, -1, true);
       else if (after && moved.clientY > middleOf(after)) moveRow(row, 1, true);
     };
@@ -336,6 +350,7 @@
       document.removeEventListener("pointermove", move);
       row.classList.remove("dragged");
       announceRow(row, "is now");
+      if (order.some((each, index) => each !== row.parentElement.children[index])) restedRows(row.parentElement);
     };
     document.addEventListener("pointermove", move);
     for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, end);

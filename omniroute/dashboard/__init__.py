@@ -10,6 +10,7 @@ from omniroute.dashboard import (
     aliases,
     assets,
     audit,
+    bulk,
     catalogue,
     combo,
     combos,
@@ -32,12 +33,16 @@ from omniroute.dashboard import (
     providers,
     resolve,
     settings,
+    settings_about,
     settings_features,
     settings_logs,
+    settings_routing,
     settings_security,
     setup,
     start,
     tail,
+    testing,
+    troubleshooting,
     undo,
     usage,
 )
@@ -63,6 +68,8 @@ PAGES = (
     nodes,
     connections,
     provider,
+    testing,
+    bulk,
     models,
     combos,
     combo,
@@ -76,11 +83,15 @@ PAGES = (
     tail,
     log,
     health,
+    troubleshooting,
     resolve,
     settings,
     settings_security,
+    settings_routing,
     settings_logs,
     settings_features,
+    settings_about,
+    audit,
     undo,
 )
 
@@ -92,6 +103,5 @@ def blueprint(services: Services) -> Blueprint:
     bp.add_app_template_global(settings.sections, "settings_sections")
     bp.add_app_template_global(partial(standing, services), "first_steps")
     for page in PAGES:
-    audit,
         bind(bp, page.ROUTES, services)
     return bp

@@ -11,7 +11,7 @@ from flask import flash, request
 from wtforms import DateTimeLocalField, Field, Form, IntegerField, PasswordField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
-from omniroute.connections.operations import ConnectionView
+from omniroute.connections.shown import ConnectionView
 from omniroute.dashboard.forms import SelectChoice, stripped
 from omniroute.errors import Invalid, Missing
 from omniroute.providers.addresses import value_problem
@@ -106,6 +106,13 @@ def form_for(provider: Provider, saved: ConnectionView | None = None) -> Connect
             description=provider.key_field.help,
             render_kw={"placeholder": saved.key_hint if saved and saved.has_key else provider.key_field.placeholder},
         )
+    form = type("ProviderConnectionForm", (ConnectionForm,), made | declared(provider, saved))
+    return cast(ConnectionForm, form(request.form or None, obj=saved, **saved_quota(saved)))
+
+
+def declared(provider: Provider, saved: ConnectionView | None) -> dict[str, Any]:
+    """The fields that the provider asks for beside the key, by their name in a form."""
+    made: dict[str, Any] = {}
     for field in provider.fields:
         kept = field.secret and saved is not None and field.name in saved.fields
         made[f"field_{field.name}"] = (PasswordField if field.secret else StringField)(
@@ -116,11 +123,10 @@ def form_for(provider: Provider, saved: ConnectionView | None = None) -> Connect
             description=field.help,
             render_kw={"placeholder": field.placeholder or field.default},
         )
-    form = type("ProviderConnectionForm", (ConnectionForm,), made)
-    return cast(ConnectionForm, form(request.form or None, obj=saved, **saved_quota(saved)))
+    return made
 
 
-def own_fields(form: ConnectionForm) -> list[Field]:
+def own_fields(form: Form) -> list[Field]:
     """The fields that the provider's data added, for the template."""
     return [field for name, field in form._fields.items() if name.startswith("field_")]
 

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from omniroute.dashboard import undo
 from omniroute.dashboard.connection_forms import ConnectionForm, form_for, known, own_fields, own_wrong, say
 from omniroute.dashboard.forms import fresh_status, refuse
+from omniroute.dashboard.remedies import Where, behind
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import above, confirmation, go, page, part, refused, wants_part
 from omniroute.edge.current import actor
@@ -45,7 +46,10 @@ def check(services: Services, provider_id: str) -> ResponseReturnValue:
     if refusal is None:
         verdict = services.probe.check_native(placed(provider, given.get("fields", {})), given.get("api_key") or None)
     if wants_part():
-        return part("parts/verdict.html", verdict=verdict, refusal=refusal, form=form, importing=False)
+        found = None if verdict is None else behind(services, verdict.diagnosis.type, Where(provider, form="connection"))
+        return part(
+            "parts/verdict.html", verdict=verdict, refusal=refusal, form=form, importing=False, provider=provider, behind=found
+        )
     return connect_page(services, provider, form, verdict=verdict)
 
 
@@ -62,6 +66,7 @@ def connect_page(
         own_fields=own_fields(form),
         taken=owner_of(services, provider),
         verdict=verdict,
+        behind=None if verdict is None else behind(services, verdict.diagnosis.type, Where(provider, form="connection")),
         status=status,
     )
 

@@ -1,11 +1,12 @@
-"""The models of one provider: search, hide and show, add one by hand, ask the upstream for its list."""
+"""The models of one provider: search, filter and sort, hide and show, add one by hand, ask the upstream for its list."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from flask import flash, request
+from flask import current_app, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from omniroute.connections.models import ModelView
@@ -20,35 +21,128 @@ from omniroute.usage.prices import PricedView
 
 SAID = {"hide": "is hidden from clients", "show": "is shown to clients again", "delete": "is deleted"}
 AT_ONCE = 60  # rows; more by search or by "Show all"
+MOST = 300  # rows of one page of all: thousands would hold up the browser for seconds at each change
+
+# What the list can be narrowed to: name -> label, and which models stay.
+KEPT: dict[str, tuple[str, Callable[[ModelView], bool]]] = {
+    "shown": ("Shown to clients", lambda model: not model.hidden),
+    "hidden": ("Hidden", lambda model: model.hidden),
+    "custom": ("Added by hand", lambda model: model.source == "custom"),
+    "discovered": ("Found upstream", lambda model: model.source == "discovered"),
+    "catalog": ("From the catalogue", lambda model: model.source == "catalog"),
+}
+Prices = Mapping[str, PricedView]
+# Columns that the list is sorted by: name -> what counts, and the direction for screen readers. What is not known goes last.
+ORDERS: dict[str, tuple[Callable[[ModelView, Prices], Any], str]] = {
+    "name": (lambda model, prices: model.id.lower(), "ascending"),
+    "window": (lambda model, prices: -(model.context_window or 0), "descending"),
+    "answer": (lambda model, prices: -(model.max_output or 0), "descending"),
+    "price": (lambda model, prices: _priced(prices[model.id]), "ascending"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The models that fit the search, cut to what a page bears. `prices` are those that count now, by model id."""
+    """The models that fit, cut to what a page bears. `query` is what of the address means something, for links. `prices` are
+    those that count now, by model id. `counts` says how many each of KEPT leaves. `try_at` is the playground's address. `begin`
+    is the place of the first row among those that fit, from 0; `whole` is whether all were asked for, by pages.
+    """
 
-    wanted: str
+    query: dict[str, str]
     rows: tuple[ModelView, ...]
     found: int
     total: int
-    hidden: int
-    prices: Mapping[str, PricedView]
+    counts: Mapping[str, int]
+    prices: Prices
+    try_at: str
+    begin: int
+    whole: bool
+
+    @property
+    def wanted(self) -> str:
+        return self.query.get("q", "")
+
+    @property
+    def hidden(self) -> int:
+        return self.counts["hidden"]
+
+    @property
+    def pages(self) -> tuple[int | None, int | None]:
+        """Where the page before and the one after begin; None where there is none."""
+        after = self.begin + len(self.rows)
+        before = max(0, self.begin - MOST) if self.whole and self.begin else None
+        return before, after if self.whole and after < self.found else None
+
+    @property
+    def choices(self) -> list[tuple[str, str, int]]:
+        """What it can be narrowed to: name, label and how many that leaves. What leaves none is left out."""
+        chosen = self.query.get("show")
+        return [(name, label, self.counts[name]) for name, (label, _) in KEPT.items() if self.counts[name] or name == chosen]
+
+    def sorted(self, column: str) -> str:
+        """The direction in which it is sorted by this column now, "" if it is not."""
+        return ORDERS[column][1] if self.query.get("sort") == column else ""
 
 
 def listing(services: Services, provider_id: str) -> Listing:
     models = services.models.for_provider(provider_id)
-    wanted = request.args.get("q", "").strip()
-    words = wanted.lower().split()
-    found = tuple(row for row in models if all(word in f"{row.id} {row.name}".lower() for word in words))
-    rows = found if request.args.get("all") else found[:AT_ONCE]
-    prices = services.prices.of(provider_id, [row.id for row in rows])
-    return Listing(wanted, rows, len(found), len(models), sum(row.hidden for row in models), prices)
+    query = asked()
+    found = fitting(models, query)
+    if query.get("sort") == "price":
+        found = ordered(found, "price", services.prices.of(provider_id, [row.id for row in found]))
+    elif "sort" in query:
+        found = ordered(found, query["sort"], {})
+    whole = bool(request.args.get("all"))
+    begin = min(request.args.get("from", 0, int), max(0, len(found) - 1)) if whole else 0
+    begin = max(0, begin)
+    rows = found[begin : begin + (MOST if whole else AT_ONCE)]
+    return Listing(
+        query=query,
+        rows=rows,
+        found=len(found),
+        total=len(models),
+        counts={name: sum(keep(row) for row in models) for name, (_, keep) in KEPT.items()},
+        prices=services.prices.of(provider_id, [row.id for row in rows]),
+        try_at=url_for("dashboard.playground") if "dashboard.playground" in current_app.view_functions else "",
+        begin=begin,
+        whole=whole,
+    )
+
+
+def asked() -> dict[str, str]:
+    """Of the address, what is not known left out."""
+    given = {"q": request.args.get("q", "").strip(), "show": request.args.get("show", ""), "sort": request.args.get("sort", "")}
+    known_names = {"show": KEPT.keys(), "sort": ORDERS.keys()}
+    return {name: text for name, text in given.items() if text and text in known_names.get(name, {text})}
+
+
+def fitting(models: tuple[ModelView, ...], query: Mapping[str, str]) -> tuple[ModelView, ...]:
+    """Each word stands somewhere in the id or name."""
+    words = query.get("q", "").lower().split()
+    keep = KEPT[query["show"]][1] if "show" in query else lambda model: True
+    return tuple(row for row in models if keep(row) and all(word in f"{row.id} {row.name}".lower() for word in words))
+
+
+def ordered(models: tuple[ModelView, ...], by: str, prices: Prices) -> tuple[ModelView, ...]:
+    return tuple(sorted(models, key=lambda model: ORDERS[by][0](model, prices)))
+
+
+def _priced(price: PricedView) -> tuple[bool, Any, Any]:
+    """By input and output together; without a price last."""
+    return price.source is None, (price.input or 0) + (price.output or 0), price.request or 0
 
 
 def models(services: Services, provider_id: str) -> ResponseReturnValue:
     """The list alone, for the search field. Without scripts the same form asks for the whole page."""
     if not wants_part():
         return go("provider", provider_id=provider_id, **request.args.to_dict())
-    return part("parts/models.html", provider=known(services, provider_id), listing=listing(services, provider_id))
+    return the_list(services, provider_id)
+
+
+def the_list(services: Services, provider_id: str, *, beside: bool = False) -> ResponseReturnValue:
+    """`beside` sends along what there is to say."""
+    found = listing(services, provider_id)
+    return part("parts/models.html", provider=known(services, provider_id), listing=found, beside=beside)
 
 
 def add(services: Services, provider_id: str) -> ResponseReturnValue:
@@ -72,10 +166,21 @@ def change(services: Services, provider_id: str, verb: str) -> ResponseReturnVal
         refused(refusal)
         return back(provider_id)
     undo.offer(f"{model} {SAID[verb]}.", f"model.{verb}", f"provider:{provider_id}")
-    if wants_part():
-        found = listing(services, provider_id)
-        return part("parts/models.html", provider=known(services, provider_id), listing=found, beside=True)
-    return back(provider_id)
+    return the_list(services, provider_id, beside=True) if wants_part() else back(provider_id)
+
+
+def change_found(services: Services, provider_id: str, verb: str) -> ResponseReturnValue:
+    """Hide or show all that fit the search and filter, also those that the page has cut off."""
+    known(services, provider_id)
+    ids = [model.id for model in fitting(services.models.for_provider(provider_id), asked())]
+    try:
+        count = services.models.hide_many(provider_id, ids, verb == "hide", actor())
+    except OperationError as refusal:
+        refused(refusal)
+        return back(provider_id)
+    told = f"{count} model{'' if count == 1 else 's'} {'hidden from' if verb == 'hide' else 'shown to'} clients."
+    undo.offer(told, f"model.{verb}_many", f"provider:{provider_id}")
+    return the_list(services, provider_id, beside=True) if wants_part() else back(provider_id)
 
 
 def discover(services: Services, provider_id: str) -> ResponseReturnValue:
@@ -95,7 +200,7 @@ def discover(services: Services, provider_id: str) -> ResponseReturnValue:
 
 
 def back(provider_id: str) -> ResponseReturnValue:
-    return go("provider", provider_id=provider_id, _anchor="models")
+    return go("provider", provider_id=provider_id, _anchor="models", **asked())
 
 
 ROUTES = (
@@ -103,4 +208,5 @@ ROUTES = (
     Route("POST", "/dashboard/providers/<provider_id>/models", "model_add", add),
     Route("POST", "/dashboard/providers/<provider_id>/models/discover", "model_discover", discover),
     Route("POST", "/dashboard/providers/<provider_id>/models/<any(hide, show, delete):verb>", "model_change", change),
+    Route("POST", "/dashboard/providers/<provider_id>/models/found/<any(hide, show):verb>", "models_change", change_found),
 )

@@ -1,40 +1,25 @@
-"""One provider or node: its connections and their Test, its models, and exactly what is sent upstream."""
+"""One provider or node: its connections with their order and Test, its models, and exactly what is sent upstream."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from flask import request
+from flask import flash, request
 from flask.typing import ResponseReturnValue
 
-from omniroute.connections.operations import ConnectionView
 from omniroute.dashboard.connection_forms import ConnectionForm, form_for, known, own_fields, say
+from omniroute.dashboard.connection_rows import line, lines
 from omniroute.dashboard.forms import fresh_status, refuse
 from omniroute.dashboard.home import Connected
 from omniroute.dashboard.models import listing
 from omniroute.dashboard.routes import Route
-from omniroute.dashboard.shell import go, page, part, wants_part
+from omniroute.dashboard.sent import sent
+from omniroute.dashboard.shell import go, page, part, refused, wants_part
 from omniroute.edge.current import actor
-from omniroute.errors import FeatureOff, OperationError
-from omniroute.providers.addresses import placed
-from omniroute.providers.outgoing import masked, upstream_headers
-from omniroute.providers.urls import chat_url, models_url
-from omniroute.providers.values import Provider
-from omniroute.routing.verdict import Diagnosis, Verdict
-from omniroute.security.redaction import MASK, secret_name
+from omniroute.errors import Missing, OperationError
+from omniroute.relay.probe_all import ask_one
+from omniroute.routing.verdict import Verdict
 from omniroute.services import Services
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A request as it goes upstream, for people to see. The credential is masked."""
-
-    url: str
-    models_url: str
-    headers: tuple[tuple[str, str], ...]
-    notice: str
-    profile: str
 
 
 def provider(services: Services, provider_id: str) -> ResponseReturnValue:
@@ -51,7 +36,8 @@ def show(
 ) -> ResponseReturnValue:
     """The page; `form` and `verdicts` are what a POST on it has to say."""
     found = known(services, provider_id)
-    rows = services.connections.list(found.id)
+    shown = lines(services, found, verdicts or {})
+    rows = tuple(each.row for each in shown)
     nodes = {node.id: node for node in services.nodes.list()}
     configuration = services.configuration.current()
     owner = configuration.prefixes.get((found.prefix or found.id).lower())
@@ -63,8 +49,9 @@ def show(
         provider=found,
         node=nodes.get(found.id),
         state=Connected(found.id, found.name, found.prefix or found.id, rows),
+        lines=shown,
         rows=rows,
-        verdicts=verdicts or {},
+        now=services.clock.now(),
         form=form,
         own_fields=own_fields(form),
         sent=sent(services, found, rows),
@@ -90,40 +77,56 @@ def add_connection(services: Services, provider_id: str) -> ResponseReturnValue:
 
 
 def test(services: Services, connection_id: str) -> ResponseReturnValue:
-    """Test a saved connection; the verdict stands under its row, also that it can't be tested while its flag is off."""
-    try:
-        verdict = services.probe.test(connection_id, request.form.get("model") or None, by=actor())
-    except FeatureOff as off:
-        verdict = Verdict(False, Diagnosis(off.code, "gateway", off.message), "none", 0, error=off.message)
+    """Test a saved connection; the verdict stands under its row. `quiet` is asked for by one Test of many."""
     row = services.connections.get(connection_id)
+    found, tested = known(services, row.provider_id), ask_one(services.probe, row, actor(), request.form.get("model", "").strip())
+    shown = None if tested is None else line(services, found, row.id, tested.verdict)
+    if tested is None or shown is None:
+        raise Missing("This connection has been deleted meanwhile.")
+    if not wants_part():
+        return show(services, row.provider_id, verdicts={row.id: tested.verdict})
+    return part(
+        "parts/connection.html",
+        line=shown,
+        provider=found,
+        now=services.clock.now(),
+        quiet="quiet" in request.form,
+    )
+
+
+# The order --------------------------------------------------------------------------------------
+
+
+def order(services: Services, provider_id: str) -> ResponseReturnValue:
+    """All ids, as they stand on the page now. With scripts nothing but the toast comes back."""
+    try:
+        services.connections.reorder(provider_id, request.form.get("ids", "").split(), actor())
+    except OperationError as refusal:
+        refused(refusal)
+        return go("provider", provider_id=provider_id)  # the page was older than that
+    flash("The order is saved: they are asked from the top down.", "good")
     if wants_part():
-        return part("parts/connection.html", row=row, verdict=verdict)
-    return show(services, row.provider_id, verdicts={row.id: verdict})
+        return part("parts/toasts.html", beside=True)
+    return go("provider", provider_id=provider_id)
 
 
-def sent(services: Services, provider: Provider, rows: tuple[ConnectionView, ...]) -> Sent:
-    """Address and headers of a streamed request from a caller that sends none of its own, through the first connection."""
-    hint = next((row.key_hint for row in rows if len(row.key_hint) > 3), "")  # a short key's is just "..."
-    stand_in = hint.replace("...", "x" * 20) or "x" * 8  # as long as a key: masking it gives the hint again
-    wires = services.catalog.wires
-    headers = upstream_headers(
-        provider, wires, stand_in, {}, stream=True, timeout=services.settings.answer_seconds, caller_format=provider.format
-    )
-    if rows:
-        provider = placed(provider, rows[0].fields)  # secrets are no part of an address
-    wire = wires.get(provider.wire) if provider.wire else None
-    own = {name.lower() for name, _ in provider.custom_headers}
-    return Sent(
-        chat_url(provider, provider.models[0].id if provider.models else "model", stream=True),
-        models_url(provider),
-        tuple((name, MASK if name.lower() in own and secret_name(name) else value) for name, value in masked(headers, stand_in)),
-        wire.notice.strip() if wire else "",
-        wire.name if wire else "",
-    )
+def move(services: Services, connection_id: str) -> ResponseReturnValue:
+    """One place up or down, without scripts."""
+    row = services.connections.get(connection_id)
+    ids = [each.id for each in services.connections.list(row.provider_id)]
+    if row.id not in ids:
+        raise Missing("This connection has been deleted meanwhile.")
+    at, step = ids.index(row.id), -1 if request.form.get("to") == "up" else 1
+    ids.insert(max(0, at + step), ids.pop(at))
+    services.connections.reorder(row.provider_id, ids, actor())
+    flash(f"{row.name} is number {ids.index(row.id) + 1} of {len(ids)} now.", "good")
+    return go("provider", provider_id=row.provider_id, _anchor="connections")
 
 
 ROUTES = (
     Route("GET", "/dashboard/providers/<provider_id>", "provider", provider),
     Route("POST", "/dashboard/providers/<provider_id>/connections", "connection_add", add_connection),
+    Route("POST", "/dashboard/providers/<provider_id>/order", "connection_order", order),
+    Route("POST", "/dashboard/connections/<connection_id>/move", "connection_move", move),
     Route("POST", "/dashboard/connections/<connection_id>/test", "connection_test", test),
 )

@@ -45,10 +45,10 @@ def ask_all(probe: Probe, rows: Sequence[ConnectionView], by: Actor, seconds: fl
     return TestedAll(tuple(each for each in results if each is not None), tuple(row for row, ended in done if not ended))
 
 
-def ask_one(probe: Probe, row: ConnectionView, by: Actor, model: str | None = None) -> Tested | None:
+def ask_one(probe: Probe, row: ConnectionView, by: Actor, model: str = "") -> Tested | None:
     """Also that it can't be tested is a verdict. None for one that is gone."""
     try:
-        verdict = probe.test(row.id, model, by=by)
+        verdict = probe.test(row.id, model or None, by=by)
     except Missing:
         return None
     except FeatureOff as off:

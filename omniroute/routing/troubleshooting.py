@@ -28,9 +28,13 @@ def search(text: str) -> tuple[Trouble, ...]:
     wanted = text.strip().casefold()
     if not wanted:
         return tuple(TROUBLES.values())
-    pasted = sorted(((_longest(each, wanted), each) for each in TROUBLES.values()), key=lambda pair: -pair[0])
-    found = tuple(each for length, each in pasted if length)
-    return found or tuple(each for each in TROUBLES.values() if all(word in _words(each) for word in wanted.split()))
+    return told_in(wanted) or tuple(each for each in TROUBLES.values() if all(word in _words(each) for word in wanted.split()))
+
+
+def told_in(text: str) -> tuple[Trouble, ...]:
+    """Those whose words stand in `text`, the longest first."""
+    measured = sorted(((_longest(each, text.casefold()), each) for each in TROUBLES.values()), key=lambda pair: -pair[0])
+    return tuple(each for length, each in measured if length)
 
 
 def names(found: Trouble) -> tuple[str, ...]:

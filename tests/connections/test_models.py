@@ -103,7 +103,7 @@ def test_many_are_hidden_and_shown_at_once(parts: Parts) -> None:
     shown = {view.id for view in parts.models.for_provider("agentrouter", hidden=False)}
     assert not shown & {"m-0", "m-1", "glm-5.1"} and {"m-2", "deepseek-v3.2"} <= shown
     (entry,) = parts.audited("model.hide_many")
-    assert entry.after == {"models": ["glm-5.1", "m-1"]}
+    assert (entry.before, entry.after) == ({"shown": ["glm-5.1", "m-1"]}, {"hidden": ["glm-5.1", "m-1"]})
     assert parts.models.hide_many("agentrouter", ["glm-5.1", "m-1"], False, ADMIN) == 2
     assert parts.models.hide_many("agentrouter", ["glm-5.1"], False, ADMIN) == 0
     assert len(parts.audited("model.show_many")) == 1
