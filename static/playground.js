@@ -145,7 +145,8 @@
       put(result(), told.result);
       if (told.failed) return say("There is no answer: " + result().textContent.replace(/\s+/g, " ").trim().slice(0, 200));
       say("The answer is there.");
-      const next = turns().lastElementChild.querySelector("textarea:not([hidden])");
+      const last = turns().lastElementChild;
+      const next = last.querySelector(".play-call textarea") || last.querySelector("textarea");
       if (next) next.focus({ preventScroll: true });
     },
   };
@@ -178,8 +179,8 @@
     form().replaceWith(made(html).querySelector("form"));
     form().dispatchEvent(new CustomEvent("rows-added", { bubbles: true }));
     thumbs();
-    const wrong = form().querySelector("[aria-invalid=true]");
-    if (wrong) wrong.focus();
+    const wrong = form().querySelector("[aria-invalid=true]") || turns().lastElementChild.querySelector("textarea");
+    wrong.focus();
     const why = form().querySelector("#play-wrong, .wrong");
     say(why ? why.textContent.trim() : "Something is not right yet.");
   }
@@ -267,6 +268,7 @@
       else addImage(turn, file.name, await contentOf(file));
     }
     input.value = "";
+    if (!turn.querySelector(".wrong")) input.closest("details").open = false;
   }
 
   function contentOf(file) {

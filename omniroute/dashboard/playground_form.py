@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wtforms import BooleanField, DecimalField, IntegerField, SelectField, StringField, TextAreaField
@@ -14,6 +15,7 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional
 from omniroute.dashboard.forms import LinesField, SelectChoice, stripped
 from omniroute.errors import BadRequest
 from omniroute.formats import FORMATS, ir
+from omniroute.formats.reasoning import seal, seal_call
 from omniroute.routing.configuration import Configuration
 
 FORMAT_NAMES: Mapping[str, str] = {
@@ -88,7 +90,7 @@ def draft(form: PlaygroundForm, messages: tuple[ir.Message, ...]) -> Draft:
     asked = None if not effort else ir.ReasoningAsk(effort=effort, exclude=None if format == "openai_chat" else False)
     request = ir.Request(
         model=form.model.data or "",
-        messages=messages,
+        messages=as_client(messages, format),
         tools=read_tools(form.tools.data or "", format),
         sampling=ir.Sampling(temperature=_number(form.temperature.data), top_p=_number(form.top_p.data)),
         max_tokens=form.max_tokens.data,
@@ -103,6 +105,27 @@ def draft(form: PlaygroundForm, messages: tuple[ir.Message, ...]) -> Draft:
 
 # Clients send back what they were given of a model's reasoning: upstreams that sign it refuse the turn without.
 AS_CLIENT = ir.Target(replays_reasoning=True, cache_marks=True)
+
+
+def as_client(messages: tuple[ir.Message, ...], format: str) -> tuple[ir.Message, ...]:
+    """Earlier answers as a client of `format` holds them: what another format's model signed is sealed there, where the gateway
+    finds it again (formats/reasoning.py).
+    """
+    return tuple(
+        replace(message, parts=tuple(each for part in message.parts for each in _sealed(part, format))) for message in messages
+    )
+
+
+def _sealed(part: ir.AnyPart, format: str) -> tuple[ir.AnyPart, ...]:
+    if isinstance(part, ir.ToolCall) and part.signature is not None and format in ("anthropic_messages", "openai_responses"):
+        blob = ir.Reasoning("", signature=seal_call(part.signature, part.origin), origin=format)
+        return blob, replace(part, signature=None)
+    if not isinstance(part, ir.Reasoning) or part.origin in (None, format) or format == "openai_chat":
+        return (part,)
+    sealed = seal(part)
+    if format == "gemini":  # whose signatures are base64
+        sealed = base64.b64encode(sealed.encode()).decode()
+    return (replace(part, signature=sealed, data=None, origin=format),)
 
 
 def read_tools(text: str, format: str) -> tuple[ir.Tool | ir.NativeTool, ...]:
