@@ -109,11 +109,16 @@ def about(services: Services) -> AboutView:
         redis=_store(clock, shared.health_mark, shared.server) if isinstance(shared, RedisState) else None,
         workers=services.metrics.workers(),
         workers_wanted=settings.web_concurrency,
-        jobs=_unless_away(lambda: bool(shared.held([JOBS], now)[JOBS])),
+        jobs=jobs_alive(services),
         started_at=since,
         uptime_s=max(0.0, round(now - since)),
         disk=_disk(str(settings.data_dir.absolute())),
     )
+
+
+def jobs_alive(services: Services) -> bool | None:
+    """Whether some process cleans up; None where that can't be asked."""
+    return _unless_away(lambda: bool(services.shared.held([JOBS], services.clock.now())[JOBS]))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Settings: the sections, and the first of them: how the dashboard looks, and in which time zone it counts."""
+"""Settings: the sections, and the first of them: how the dashboard looks, its time zone, the address of the gateway."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from wtforms import Form, SelectField, StringField
 
 from omniroute.dashboard import undo
 from omniroute.dashboard.forms import SelectChoice, fresh_status, refuse, stripped
+from omniroute.dashboard.home import root_url
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import go, page
 from omniroute.edge.current import actor
@@ -31,8 +32,11 @@ class Section:
 SECTIONS = (
     Section("general", "General", "dashboard.settings"),
     Section("security", "Security", "dashboard.settings_security"),
+    Section("routing", "Routing", "dashboard.settings_routing"),
     Section("logs", "Logs and retention", "dashboard.settings_logs"),
     Section("features", "Features", "dashboard.settings_features"),
+    Section("backup", "Backup", "dashboard.backup"),
+    Section("about", "About", "dashboard.settings_about"),
 )
 
 
@@ -58,7 +62,15 @@ def general(services: Services) -> ResponseReturnValue:
         else:
             undo.offer("Saved.", "preferences.update", "preferences")
             return go("settings")
-    return section_page("settings.html", "general", form=form, zones=sorted(timezones()), status=status)
+    return section_page(
+        "settings.html",
+        "general",
+        form=form,
+        zones=sorted(timezones()),
+        root=root_url(services.settings),
+        public=services.settings.public_url is not None,
+        status=status,
+    )
 
 
 def section_page(template: str, section: str, *, status: int = 200, **values: Any) -> ResponseReturnValue:
@@ -66,6 +78,17 @@ def section_page(template: str, section: str, *, status: int = 200, **values: An
     (label,) = (each.label for each in SECTIONS if each.id == section)
     trail = (("Settings", url_for("dashboard.settings")),)
     return page(template, here="settings", section=section, title=label, trail=trail, status=status, **values)
+
+
+def size_of(count: int | None) -> str:
+    """Bytes as people read them: 640 bytes, 12 kB, 3.4 MB, 120 GB. "unknown" when they are not known."""
+    if count is None:
+        return "unknown"
+    for power, unit in ((4, "TB"), (3, "GB"), (2, "MB"), (1, "kB")):
+        if count >= 1000**power:
+            amount = count / 1000**power
+            return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:,.0f} {unit}"
+    return f"{count} bytes"
 
 
 def sections() -> tuple[Section, ...]:

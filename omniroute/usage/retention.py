@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -23,6 +23,26 @@ LEAST_REST = 0.02  # seconds
 Delete = Callable[[Session, float, int], int]  # (session, before that moment, at most so many) -> how many
 
 
+class KeptFrom(NamedTuple):
+    """From when on things are kept: what is older goes. Epoch seconds."""
+
+    bodies: float
+    rows: float
+    hours: float
+
+
+def kept_from(chosen: Mapping[str, Any], now: float) -> KeptFrom:
+    """By the preferences log_days, body_days and rollup_days. Bodies never outlive their row, nor rows the hours by which they
+    are found.
+    """
+    midnight = now // DAY * DAY
+    return KeptFrom(
+        now - min(chosen["body_days"], chosen["log_days"]) * DAY,
+        now - chosen["log_days"] * DAY,
+        midnight - max(chosen["rollup_days"], chosen["log_days"]) * DAY,
+    )
+
+
 class Retention:
     """`chosen` gives the preferences log_days, body_days and rollup_days."""
 
@@ -30,16 +50,12 @@ class Retention:
         self._database, self._bodies, self._chosen, self._clock = database, bodies, chosen, clock
 
     def run(self) -> bool:
-        """Whether all is gone that should be. Bodies never outlive their row, nor rows the hours by which they are found.
-
-        Raises DatabaseAway.
-        """
-        days, now, began = self._chosen(), self._clock.now(), self._clock.tick()
-        midnight = now // DAY * DAY
+        """Whether all is gone that should be. Raises DatabaseAway."""
+        kept, began = kept_from(self._chosen(), self._clock.now()), self._clock.tick()
         due: tuple[tuple[Delete, float], ...] = (
-            (self._bodies.delete_older, now - min(days["body_days"], days["log_days"]) * DAY),
-            (delete_rows, now - days["log_days"] * DAY),
-            (delete_hours, midnight - max(days["rollup_days"], days["log_days"]) * DAY),
+            (self._bodies.delete_older, kept.bodies),
+            (delete_rows, kept.rows),
+            (delete_hours, kept.hours),
         )
         done = [self._delete(delete, before, began + LONGEST) for delete, before in due]  # each gets a turn
         return all(done)
