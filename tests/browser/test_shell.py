@@ -89,8 +89,8 @@ def test_the_palette_finds_by_keyboard_alone(here: Gateway, page: Page) -> None:
         page.keyboard.press("Control+k")
     page.keyboard.type("everyday")
     page.keyboard.press("Enter")  # before the list is there: it counts all the same
-    page.unroute("**/dashboard/palette")
     asked.pop().continue_()
+    page.unroute("**/dashboard/palette")
     expect(page.get_by_role("heading", level=1)).to_have_text("everyday")
     page.keyboard.press("Control+k")
     page.keyboard.type("sign out")
