@@ -44,6 +44,9 @@ FIELDS: dict[str, str] = {
     "breaker_most_s": "Seconds that it is open at most",
     "places": "Marks forgotten",
     "connection_id": "Connection",
+    "with_secrets": "With its secrets",
+    "made_at": "Made",
+    "to_type_in": "Secrets to type in",
     "sealed_anew": "Secrets encrypted anew",
     "ended": "Sessions ended",
 }

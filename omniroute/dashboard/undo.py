@@ -17,7 +17,8 @@ from flask.typing import ResponseReturnValue
 from omniroute.dashboard.audit_words import names_of, sentence, what
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import go, refused
-from omniroute.edge.current import actor
+from omniroute.edge.current import actor, host
+from omniroute.edge.hosts import Hosts
 from omniroute.errors import Conflict, Missing, OperationError
 from omniroute.security.audit import Actor, AuditView
 from omniroute.security.redaction import MASK
@@ -179,6 +180,7 @@ def _resilience(services: Services, entry: AuditView, by: Actor) -> None:
 
 def _preferences(services: Services, entry: AuditView, by: Actor) -> None:
     _require(services.preferences.all(), entry)
+    Hosts(services.settings).need_way(host(), entry.before or {})  # nobody takes away the name that he came by
     services.preferences.update(entry.before or {}, by)
 
 
@@ -203,6 +205,16 @@ def _models_of(services: Services, entry: AuditView) -> Place:
     return endpoint, values | ({"_anchor": "models"} if values else {})
 
 
+def _settings_of(services: Services, entry: AuditView) -> Place:
+    return SECTIONS.get(next(iter(entry.before or {}), ""), "settings"), {}
+
+
+# Where a preference is set, if not on the first page of the settings.
+SECTIONS = {
+    **dict.fromkeys(("require_api_key", "allowed_hosts"), "settings_security"),
+    **dict.fromkeys(("log_bodies", "log_body_kb", "body_days", "log_days", "rollup_days"), "settings_logs"),
+}
+
 INVERSES: dict[str, Inverse] = {
     "connection.update": Inverse(_connection, _provider_of, frozenset({"is_active", "name", "priority", "max_concurrent"})),
     "connection.reorder": Inverse(_connection_order, _connections_of),
@@ -218,8 +230,8 @@ INVERSES: dict[str, Inverse] = {
     "price.delete": Inverse(_price_back, _at("pricing")),
     "key.update": Inverse(_key, _at("keys"), frozenset({"is_active"})),
     "budget.delete": Inverse(_budget_back, _at("limits")),
-    "resilience.update": Inverse(_resilience, _at("settings")),
-    "preferences.update": Inverse(_preferences, _at("settings")),
+    "resilience.update": Inverse(_resilience, _at("settings_routing")),
+    "preferences.update": Inverse(_preferences, _settings_of),
 }
 
 ROUTES = (Route("POST", "/dashboard/undo/<entry_id>", "undo", undo),)

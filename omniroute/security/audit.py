@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "key": ("key.",),
     "budget": ("budget.",),
     "health": ("resilience.",),
-    "settings": ("preferences.", "storage_key."),
+    "settings": ("preferences.", "settings.", "storage_key."),
     "access": ("login", "logout", "session.", "password.", "setup"),
 }
 

@@ -179,6 +179,22 @@ def test_settings_are_as_before(desk: Desk, admin: Browser) -> None:
     assert page.toasts == ["Saved."] and "Undo" not in page.buttons()
 
 
+def test_who_needs_a_key_is_as_before(desk: Desk) -> None:
+    me, preferences = Actor("admin", "admin"), desk.services.preferences
+    preferences.update({"require_api_key": "always"}, me)
+    page = press(desk, desk.admin(), "preferences.update")
+    assert page.toasts == ["Undone: changed the settings."] and page.path == "/dashboard/settings/security"
+    assert preferences.all()["require_api_key"] == "as started"
+
+
+def test_the_name_that_one_came_by_stays(open_desk: Callable[..., Desk]) -> None:
+    desk = open_desk(host="0.0.0.0", trusted_hosts=("gateway.example.com",))
+    desk.services.preferences.update({"allowed_hosts": ["localhost"]}, desk.by)
+    page = press(desk, desk.admin(), "preferences.update")
+    assert "without it you would be locked out" in page.toasts[0]
+    assert desk.services.preferences.all()["allowed_hosts"] == ["localhost"]
+
+
 def test_resilience_settings_are_as_before(desk: Desk) -> None:
     admin, me = desk.admin(), Actor("admin", "admin")
     desk.services.resilience.change_settings({"breaker_failures": 9}, me)
@@ -186,12 +202,12 @@ def test_resilience_settings_are_as_before(desk: Desk) -> None:
     assert desk.services.resilience.settings().breaker_failures == 5
 
 
-def press(desk: Desk, admin: Browser, action: str) -> Page:
-    """Send what the button of the newest entry of that action sends, whether there is a button or not."""
-    entry = desk.services.audit.page(AuditFilters(action=action)).rows[0]
+def press(desk: Desk, admin: Browser, action: str, entry_id: str = "") -> Page:
+    """Send what the button of the newest entry of that action sends, or of that one, whether there is a button or not."""
+    entry_id = entry_id or desk.services.audit.page(AuditFilters(action=action)).rows[0].id
     form = next(each for each in admin.open("/dashboard/settings").root.all("form") if each.attrs.get("method") == "post")
     token = next(each.attrs["value"] for each in form.all("input") if each.attrs["name"] == "csrf_token")
-    return admin.send(f"/dashboard/undo/{entry.id}", {"csrf_token": token})
+    return admin.send(f"/dashboard/undo/{entry_id}", {"csrf_token": token})
 
 
 def test_what_changed_again_is_left_alone(desk: Desk) -> None:
