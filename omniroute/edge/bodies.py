@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from omniroute.backup.plan import MODES
 from omniroute.edge.declarations import Field
 from omniroute.limits.limit import WINDOW_SECONDS
 from omniroute.limits.windows import PERIODS
@@ -359,6 +360,34 @@ SETTINGS = (
         help="Answered beside those of TRUSTED_HOSTS and PUBLIC_URL; .example.com covers all below it.",
     ),
     *LOGGING,
+)
+
+# Backup ----------------------------------------------------------------------------------
+
+BACKUP_EXPORT = (
+    Field("include_secrets", "flag", label="Include secrets", default=False, help="Keys and secret headers, sealed."),
+    Field("password", label="Password", secret=True, nullable=True, high=1024, help="The admin's; needed for secrets."),
+    Field(
+        "passphrase",
+        label="Passphrase",
+        secret=True,
+        nullable=True,
+        high=1024,
+        help="What the secrets are sealed under; by default the password.",
+    ),
+)
+
+BACKUP_IMPORT = (
+    Field("document", "object", label="Document", required=True, help="What POST /api/settings/export answered."),
+    Field("passphrase", label="Passphrase", secret=True, nullable=True, high=1024, help="What its secrets are sealed under."),
+    Field(
+        "mode",
+        label="Mode",
+        choices=MODES,
+        default="replace",
+        help="replace: what is not in the document goes. merge: nothing goes; what has the same id is changed.",
+    ),
+    Field("preview", "flag", label="Preview", default=False, help="Only tell what would happen."),
 )
 
 # Queries ---------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from flask import Request, Response, g, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from omniroute.accounts.operations import Accounts
+from omniroute.backup.operations import LARGEST
 from omniroute.clock import Clock
 from omniroute.edge import cookies
 from omniroute.edge.callers import Callers
@@ -20,9 +21,14 @@ from omniroute.logs import begin_request
 from omniroute.security.audit import Actor
 
 SMALL_BODY = 2 * 1024 * 1024  # bytes of a form or a management request; the client endpoints have MAX_BODY_MB
-# Forms that may be larger: what goes along in them is images, also as texts of the form.
-LARGE_BODY = 24 * 1024 * 1024  # bytes
-LARGE = frozenset({"/dashboard/playground", "/dashboard/playground/ask"})
+# What may be larger, in bytes: the Playground's forms bring images, also as texts of the form; a backup holds every key.
+LARGE_BODY = {
+    **dict.fromkeys(("/dashboard/playground", "/dashboard/playground/ask"), 24 * 1024 * 1024),
+    **dict.fromkeys(
+        ("/api/settings/import", "/dashboard/settings/backup/preview", "/dashboard/settings/backup/restore"),
+        LARGEST + 1024 * 1024,
+    ),
+}
 LOGIN_PAGE = "/login"
 
 
@@ -71,7 +77,7 @@ class Gate:
             self._forgery.check_form()
 
     def _manage(self, rule: str) -> None:
-        request.max_content_length = SMALL_BODY
+        request.max_content_length = LARGE_BODY.get(rule, SMALL_BODY)
         caller = self._callers.manager(request.environ, rule)
         if caller is not None and caller.key is not None:
             g.actor = Actor("key", caller.name, caller.address, caller.key.scopes)
@@ -84,15 +90,15 @@ class Gate:
         request.max_content_length = SMALL_BODY
         if not self._signed_in():
             return self._to_login()
-        if rule in LARGE:
-            request.max_content_length = request.max_form_memory_size = LARGE_BODY
+        if rule in LARGE_BODY:
+            request.max_content_length = request.max_form_memory_size = LARGE_BODY[rule]
         self._forgery.check_form()
         return None
 
     def _setup(self, rule: str) -> AnyResponse | None:
         request.max_content_length = SMALL_BODY
         if self._accounts.has_admin():
-            return redirect(LOGIN_PAGE, 303)
+            return redirect(f"{LOGIN_PAGE}?setup=done", 303)
         self._forgery.check_form()
         return None
 

@@ -26,6 +26,9 @@ PageProblem = Callable[[Problem], AnyResponse]
 log = logging.getLogger(__name__)
 
 EXPECTED = (RequestError, OperationError, VaultError, HTTPException)
+# What to do with a body that is too large, where MAX_BODY_MB has no say.
+BY_HAND = "Restore a file of that size on the server: python -m omniroute import-config <file>"
+INSTEAD = dict.fromkeys(("/api/settings/import", "/dashboard/settings/backup/preview"), BY_HAND)
 VAULT_REMEDY = "Start with the STORAGE_ENCRYPTION_KEY that it was stored under, or type the API key in anew."
 
 
@@ -61,7 +64,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, NoSuchPath):
         return NotFound(f"There is nothing at {request.path[:200]}.").problem()
     if isinstance(error, RequestEntityTooLarge):
-        return BodyTooLarge("The request's body is too large.").problem()
+        remedy = INSTEAD.get(request.url_rule.rule) if request.url_rule is not None else None
+        return BodyTooLarge("The request's body is too large.", remedy=remedy).problem()
     if isinstance(error, MethodNotAllowed):
         allowed = ", ".join(sorted(error.valid_methods or ()))
         return Problem(
