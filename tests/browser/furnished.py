@@ -66,6 +66,7 @@ OTHER: dict[str, str] = {
 @contextmanager
 def furnished(folder: Path, relay: Relay, upstream: Upstream) -> Iterator[House]:
     with running_gateway(folder, ENABLE_CC_COMPATIBLE_PROVIDER="true", PROVIDER_BASE_URLS=f"agentrouter={relay.url}") as here:
+    "/dashboard/settings/about/<name>": "/dashboard/settings/about/settings",
         yield furnish(here, relay, upstream)
 
 
