@@ -151,8 +151,11 @@ class Connections:
                     refused.append(Refusal(line.number, exc.message))
         return tuple(refused)
 
-    def reorder(self, provider_id: str, ids: Sequence[str], by: Actor) -> tuple[ConnectionView, ...]:
-        """These first, in this order; the others follow as they were. Priorities count from 0 then, no two alike.
+    def reorder(
+        self, provider_id: str, ids: Sequence[str], by: Actor, priorities: Sequence[int] = ()
+    ) -> tuple[ConnectionView, ...]:
+        """These first, in this order; the others follow as they were. Priorities count from 0 then, no two alike, unless they
+        are given, one for each.
 
         Raises Missing for a provider without connections, Invalid for an id that is none of its, or comes twice.
         """
@@ -167,7 +170,7 @@ class Connections:
                 raise Invalid(message, {"ids": message})
             before, now = _order_told(rows.values()), self._clock.now()
             order = [rows[each] for each in dict.fromkeys([*ids, *rows])]
-            for place, row in enumerate(order):
+            for place, row in zip(priorities or range(len(order)), order, strict=False):
                 if row.priority != place:
                     row.priority, row.updated_at = place, now
             if before != (after := _order_told(order)):

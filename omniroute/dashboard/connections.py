@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import flash, request, url_for
 from flask.typing import ResponseReturnValue
 
+from omniroute.combos.shown import StepView
+from omniroute.connections.shown import ConnectionView
 from omniroute.dashboard import undo
 from omniroute.dashboard.connection_forms import ConnectionForm, form_for, known, own_fields, own_wrong, say
 from omniroute.dashboard.forms import fresh_status, refuse
 from omniroute.dashboard.remedies import Where, behind
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import above, confirmation, go, page, part, refused, wants_part
+from omniroute.dashboard.usage import A_DAY
 from omniroute.edge.current import actor
 from omniroute.errors import Missing, OperationError
 from omniroute.providers.addresses import placed
 from omniroute.providers.values import Provider
 from omniroute.routing.verdict import Verdict
 from omniroute.services import Services
+from omniroute.usage.reports import UsageFilters
 
 
 def connect(services: Services, provider_id: str) -> ResponseReturnValue:
@@ -124,18 +130,44 @@ def delete(services: Services, connection_id: str) -> ResponseReturnValue:
         else:
             flash(f"Connection {row.name} deleted.", "good")
         return go("provider", provider_id=row.provider_id)
-    others = [other for other in services.connections.list(row.provider_id) if other.id != row.id and other.is_active]
-    lost = ["Its stored API key is lost. The gateway can't show it again." if row.has_key else "Its settings are lost."]
-    lost.append(undo.NOT_THIS)
-    if not others:
-        lost.append(f"It is the last connection in use: requests for {row.prefix}/… will no longer be answered.")
-    values = {"question": f"Delete the connection “{row.name}”?", "lost": lost, "verb": "Delete connection"}
+    values = {"question": f"Delete the connection “{row.name}”?", "lost": lost(services, row), "verb": "Delete connection"}
     return confirmation(
         values,
         title="Delete connection",
         back=("provider", {"provider_id": row.provider_id}),
         trail=(*above("providers"), (row.provider_name, url_for("dashboard.provider", provider_id=row.provider_id))),
     )
+
+
+def lost(services: Services, row: ConnectionView) -> list[str]:
+    """What goes with a connection and what stays, in sentences."""
+    key = (
+        f"Its stored API key ({row.key_hint}) is lost. The gateway can't show it again."
+        if row.has_key
+        else "Its settings are lost."
+    )
+    told = [key, undo.NOT_THIS]
+    others = [other for other in services.connections.list(row.provider_id) if other.id != row.id and other.is_active]
+    if row.is_active and not others:
+        told.append(f"It is the last connection in use: requests for {row.prefix}/… will no longer be answered.")
+        told += combos_with(services, lambda step: step.canonical.startswith(f"{row.provider_id}/"), "of this provider")
+    else:
+        told += combos_with(services, lambda step: step.connection_id == row.id, "that goes through this connection alone")
+    if row.quota is not None:
+        told.append("What its quota has counted is forgotten.")
+    now = services.clock.now()
+    used = services.usage.summary(now - 30 * A_DAY, now, filters=UsageFilters(connection_id=row.id)).totals.requests
+    told.append(f"Log rows and sums stay: {used:,} requests of the last 30 days." if used else "Log rows and sums stay.")
+    return told
+
+
+def combos_with(services: Services, concerned: Callable[[StepView], bool], whose: str) -> list[str]:
+    """A sentence that names the combos with such a step; none without any."""
+    names = [each.name for each in services.combos.list() if any(concerned(step) for step in each.steps)]
+    if not names:
+        return []
+    who = "This combo has" if len(names) == 1 else "These combos have"
+    return [f"{who} a step {whose}, which can't be asked then: {', '.join(names)}."]
 
 
 ROUTES = (

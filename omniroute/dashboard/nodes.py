@@ -20,6 +20,7 @@ from wtforms.validators import InputRequired, Length, Optional
 
 from omniroute.connections.nodes import NodeView
 from omniroute.dashboard import undo
+from omniroute.dashboard.connections import combos_with
 from omniroute.dashboard.first_steps import connected, on_path
 from omniroute.dashboard.forms import SelectChoice, fresh_status, refuse, stripped
 from omniroute.dashboard.remedies import Behind, Where, behind
@@ -225,6 +226,7 @@ def delete(services: Services, node_id: str) -> ResponseReturnValue:
         f"Requests for {node.prefix}/… will no longer be answered.",
         f"Gone with it: {KEYS_LOST.get(node.connections, f'{node.connections} connections and their stored API keys. ')}"
         "Its model list and custom headers. Log rows stay.",
+        *combos_with(services, lambda step: step.canonical.startswith(f"{node_id}/"), "of this provider"),
         undo.NOT_THIS,
     ]
     values = {"question": f"Delete the provider “{node.name}”?", "lost": lost, "verb": "Delete provider"}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import flash, request
+from flask import request
 from flask.typing import ResponseReturnValue
 
+from omniroute.dashboard import undo
 from omniroute.dashboard.connection_forms import ConnectionForm, form_for, known, own_fields, say
 from omniroute.dashboard.connection_rows import line, lines
 from omniroute.dashboard.forms import fresh_status, refuse
@@ -104,7 +105,7 @@ def order(services: Services, provider_id: str) -> ResponseReturnValue:
     except OperationError as refusal:
         refused(refusal)
         return go("provider", provider_id=provider_id)  # the page was older than that
-    flash("The order is saved: they are asked from the top down.", "good")
+    undo.offer("The order is saved: they are asked from the top down.", "connection.reorder", f"provider:{provider_id}")
     if wants_part():
         return part("parts/toasts.html", beside=True)
     return go("provider", provider_id=provider_id)
@@ -119,7 +120,8 @@ def move(services: Services, connection_id: str) -> ResponseReturnValue:
     at, step = ids.index(row.id), -1 if request.form.get("to") == "up" else 1
     ids.insert(max(0, at + step), ids.pop(at))
     services.connections.reorder(row.provider_id, ids, actor())
-    flash(f"{row.name} is number {ids.index(row.id) + 1} of {len(ids)} now.", "good")
+    said = f"{row.name} is number {ids.index(row.id) + 1} of {len(ids)} now."
+    undo.offer(said, "connection.reorder", f"provider:{row.provider_id}")
     return go("provider", provider_id=row.provider_id, _anchor="connections")
 
 

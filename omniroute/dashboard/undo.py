@@ -101,7 +101,8 @@ def _connection(services: Services, entry: AuditView, by: Actor) -> None:
 def _connection_order(services: Services, entry: AuditView, by: Actor) -> None:
     rows = services.connections.list(_id(entry))
     _require({"order": [{"id": row.id, "name": row.name, "priority": row.priority} for row in rows]}, entry)
-    services.connections.reorder(_id(entry), [each["id"] for each in (entry.before or {})["order"]], by)
+    before = (entry.before or {})["order"]
+    services.connections.reorder(_id(entry), [each["id"] for each in before], by, [each["priority"] for each in before])
 
 
 def _key(services: Services, entry: AuditView, by: Actor) -> None:

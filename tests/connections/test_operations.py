@@ -365,3 +365,10 @@ def test_a_new_one_goes_last_where_there_is_an_order(parts: Parts) -> None:
     parts.connections.reorder("agentrouter", [made[1].id], ADMIN)
     assert parts.connections.create(NATIVE, ADMIN).priority == 3
     assert parts.connections.create(NATIVE | {"api_key": "k-first", "priority": 0}, ADMIN).priority == 0
+
+
+def test_an_order_goes_back_to_the_priorities_that_were(parts: Parts) -> None:
+    made = [parts.connections.create(NATIVE | {"api_key": f"k{n}", "name": f"n{n}"}, ADMIN).id for n in range(2)]
+    parts.connections.reorder("agentrouter", made[::-1], ADMIN)
+    told = parts.connections.reorder("agentrouter", made, ADMIN, [0, 0])
+    assert {row.id: row.priority for row in told} == dict.fromkeys(made, 0)
