@@ -64,9 +64,12 @@ ACTIONS = (
     Action("Add alias", "aliases", "plus", "new name", "put-title"),
     Action("Add budget", "limits", "plus", "new limit quota spend", "budget"),
     Action("Set a price", "pricing", "coin", "cost pricing", "set"),
+    Action("Test all connections", "testing", "activity", "check try keys"),
     Action("Reset health", "health_reset_all", "refresh", "cooldown breaker lock forget"),
     Action("Import combos", "combos_import", "download", "upload json"),
     Action("Export combos", "combos_export", "download", "save json"),
+    Action("Download backup without keys", "backup_download", "download", "export save configuration", post=True),
+    Action("Restore backup", "backup", "refresh", "import upload configuration", "restore-title"),
     Action("Change password", "settings_security", "lock", "security"),
     Action("Sign out", "logout", "logout", "log off leave", post=True),
 )
@@ -77,12 +80,20 @@ SCRIPTED = (
     ("Colours as the system", "device-desktop", "theme auto", "theme system"),
     ("Keyboard shortcuts", "terminal-2", "keys help", "shortcuts"),
 )
+# Pages that stand beside the navigation: (label, endpoint, icon, words).
+ASIDE = (
+    ("Get started", "start", "player-play", "first steps setup guide"),
+    ("Troubleshooting", "troubleshooting", "book-2", "errors causes remedy help"),
+)
+# What pages of the navigation are found by beside their label.
 WORDS = {
-    "pricing": "cost pricing",
-    "resolve": "route test explain",
     "keys": "api tokens",
-    "logs": "requests",
     "limits": "budget quota",
+    "pricing": "cost pricing",
+    "playground": "chat try message",
+    "resolve": "route explain",
+    "logs": "requests",
+    "audit": "changes history",
 }
 
 
@@ -109,6 +120,7 @@ def _pages() -> Iterator[Entry]:
     for _, items in NAVIGATION:
         for item in items:
             yield Entry("Page", item.label, item.icon, url_for(item.endpoint), words=WORDS.get(item.id, ""))
+    yield from (Entry("Page", label, icon, url_for(f"dashboard.{name}"), words=words) for label, name, icon, words in ASIDE)
     for section in SECTIONS[1:]:  # the first is the page of the navigation
         yield Entry("Page", section.label, "settings", url_for(section.endpoint), "Settings")
 

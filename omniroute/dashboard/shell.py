@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, current_app, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
@@ -130,7 +130,6 @@ def dress(bp: Blueprint, services: Services) -> None:
             "current_alerts": services.alerts.current,
             "theme": theme(services),
             "version": __version__,
-            "about": url_for("dashboard.settings_about") if "dashboard.settings_about" in current_app.view_functions else None,
         }
 
     bp.record_once(lambda state: setattr(state.app.jinja_env, "finalize", unseen.shown))
@@ -163,8 +162,8 @@ def banners(services: Services) -> list[tuple[str, str, str]]:
             (
                 "bad",
                 "Anyone who reaches this server can spend your credit.",
-                f"It listens on {settings.host} and REQUIRE_API_KEY is false. Ask everybody for a key under Settings, Security, or "
-                "set REQUIRE_API_KEY=true and start again.",
+                f"It listens on {settings.host} and REQUIRE_API_KEY is false. Ask everybody for a key under Settings, "
+                "Security, or set REQUIRE_API_KEY=true and start again.",
             )
         )
     if not request.is_secure and not local_name(request.host):

@@ -62,6 +62,7 @@ def test_pages_actions_and_everything_with_a_name_are_there(furnished: Desk) -> 
     for kind, label in (
         ("Page", "Logs"),
         ("Page", "Security"),
+        ("Page", "Troubleshooting"),
         ("Action", "Add Provider"),
         ("Action", "Add Claude Code Compatible"),
         ("Action", "Connect AgentRouter"),
@@ -106,6 +107,12 @@ def test_without_scripts_the_button_on_top_leads_to_the_same_finds(furnished: De
     assert page.path == "/dashboard/search"
     page = admin.open("/dashboard/search?q=sign+out")
     assert page.press("Sign out").path == "/login"
+
+
+def test_a_backup_is_downloaded_from_the_finds(furnished: Desk) -> None:
+    file = furnished.admin().open("/dashboard/search?q=download+backup").press("Download backup without keys").answer
+    assert file.headers["Content-Disposition"].startswith("attachment")
+    assert KEY not in file.get_data(as_text=True)
 
 
 def test_names_stay_text_and_what_is_not_there_is_said(furnished: Desk) -> None:
