@@ -69,7 +69,8 @@
     if (!happening.done) return false;
     for (const fact of facts.querySelectorAll("[data-fact]")) fact.textContent = happening.done[fact.dataset.fact];
     log.querySelector("a").href = happening.log;
-    facts.hidden = log.hidden = false;
+    facts.hidden = !failed.hidden;
+    log.hidden = false;
     if (failed.hidden) succeed();
     return true;
   }

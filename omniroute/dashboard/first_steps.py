@@ -54,7 +54,7 @@ class Standing:
         answer, client = self.answered, self.heard
         return (
             Step("provider", "Add a provider", bool(names), provider or "Choose one and paste its API key.", "Add a provider"),
-            Step("key", "Make a key", bool(key), key or "For your programs. It is shown once.", "Make a key"),
+            Step("key", "Make a key", bool(key), key or "For your programs.", "Make a key"),
             Step(
                 "message", "Send a test message", answer is not None, _named(answer) or "Right here, to see it work.", "Send one"
             ),
@@ -110,7 +110,8 @@ def connected(services: Services, provider_id: str, given: Mapping[str, Any], ro
     verdict = services.probe.test(row.id, by=actor())
     if verdict.models and not services.models.for_provider(provider_id):
         services.models.refresh(provider_id, verdict.models, actor())
-    say(row.name, verdict)
+    if verdict.valid:  # what is wrong stands on the page that follows
+        say(row.name, verdict)
     return verdict
 
 
@@ -120,4 +121,4 @@ def step_page(template: str, now: Standing, step: str, status: int = 200, **valu
 
 
 def _named(row: LogView | None) -> str:
-    return "" if row is None else f"{row.requested_model or row.endpoint} answered"
+    return "" if row is None else f"{row.upstream_model or row.requested_model or row.endpoint} answered"

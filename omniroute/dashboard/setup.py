@@ -1,4 +1,4 @@
-"""The first page of a new gateway: the one-time link from the console leads here, and a password is chosen."""
+"""The first page of a new gateway: the one-time link from the console leads here, a password is chosen, and the path goes on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import go, page
 from omniroute.edge.cookies import put_session
 from omniroute.edge.current import address
-from omniroute.errors import OperationError
+from omniroute.errors import OperationError, WrongPassword
 from omniroute.services import Services
 
 
@@ -25,14 +25,15 @@ class SetupForm(Form):
 
 def setup(services: Services) -> ResponseReturnValue:
     if services.accounts.has_admin():
-        return go("login")
+        return go("login", setup="done")
     form, status = SetupForm(request.form or None), fresh_status()
     token = request.values.get("token", "")
+    lost = not token  # then how to get the right link is told
     if request.method == "POST" and form.validate():
         try:
             session = services.accounts.set_up(token, form.password.data or "", address(), request.user_agent.string)
         except OperationError as refusal:
-            status = refuse(form, refusal)
+            status, lost = refuse(form, refusal), isinstance(refusal, WrongPassword)
         else:
             response = go("start")
             put_session(response, session)
@@ -43,6 +44,7 @@ def setup(services: Services) -> ResponseReturnValue:
         title="Welcome",
         form=form,
         token=token,
+        lost=lost,
         status=status,
         behind_proxy=services.settings.proxy_hops > 0 or services.settings.public_url is not None,
     )

@@ -77,8 +77,8 @@ def cline(place: Place) -> Lines:
         entries.append(Entry("Image Support", "on" if sees else "off", exact=False))
         prices = (("Input Price", known.input_price), ("Output Price", known.output_price))
         entries += [Entry(field, f"{price:f}") for field, price in prices if price is not None]
-    more = " What follows the model stands under “Model Configuration”." if len(entries) > 4 else ""
-    return Lines(opening=f"In VS Code press the ⚙ of the Cline panel and enter:{more}", entries=tuple(entries))
+    more = "; what comes below the model stands under “Model Configuration”" if len(entries) > 4 else ""
+    return Lines(opening=f"In VS Code press the ⚙ of the Cline panel and enter these{more}.", entries=tuple(entries))
 
 
 def continue_dev(place: Place) -> Lines:

@@ -20,6 +20,7 @@ from omniroute.dashboard.connection_forms import ConnectionForm, form_for, known
 from omniroute.dashboard.first_steps import Standing, connected, standing, step_page
 from omniroute.dashboard.forms import fresh_status, refuse, stripped
 from omniroute.dashboard.nodes import KINDS
+from omniroute.dashboard.remedies import Where, behind
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import go, part, wants_part
 from omniroute.dashboard.start_message import lines, message, using
@@ -80,7 +81,7 @@ def check(services: Services, provider_id: str) -> ResponseReturnValue:
     elif refusal is None:
         verdict = services.probe.check_native(placed(provider, given.get("fields", {})), given.get("api_key") or None)
     if wants_part():
-        return part("parts/verdict.html", verdict=verdict, refusal=refusal, form=form, importing=False)
+        return part("parts/verdict.html", refusal=refusal, form=form, importing=False, **told(services, provider, row, verdict))
     return connect_page(services, provider, form, row, verdict=verdict)
 
 
@@ -98,8 +99,15 @@ def connect_page(
     verdict: Verdict | None = None,
     status: int = 200,
 ) -> ResponseReturnValue:
-    values = {"provider": provider, "form": form, "own_fields": own_fields(form), "row": row, "verdict": verdict}
+    values = {"form": form, "own_fields": own_fields(form), "row": row, **told(services, provider, row, verdict)}
     return step_page("start_connect.html", standing(services), "provider", status=status, **values)
+
+
+def told(services: Services, provider: Provider, row: ConnectionView | None, verdict: Verdict | None) -> dict[str, Any]:
+    """The verdict, or else that of the broken connection's last test, with what can be behind it."""
+    last = (row.last_test or {}).get("diagnosis") or {} if row else {}
+    type = verdict.diagnosis.type if verdict else last.get("type", "")
+    return {"provider": provider, "verdict": verdict, "behind": behind(services, type, Where(provider, form="connection"))}
 
 
 def key_step(services: Services, now: Standing) -> ResponseReturnValue:

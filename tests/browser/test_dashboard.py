@@ -106,7 +106,7 @@ def test_snippets_become_tabs_and_follow_the_model(here: Gateway, page: Page) ->
     sign_in(page, here)
     expect(page.get_by_role("tabpanel")).to_have_count(1)
     page.get_by_role("tab", name="Claude Code").click()
-    page.get_by_label("Model").select_option("agentrouter/deepseek-v3.2")
+    page.get_by_label("Model", exact=True).select_option("agentrouter/deepseek-v3.2")
     expect(page.get_by_role("tabpanel")).to_contain_text("claude --model agentrouter/deepseek-v3.2")
     page.keyboard.press("Tab")
     page.get_by_role("tab", name="Claude Code").press("ArrowLeft")

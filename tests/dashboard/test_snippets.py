@@ -72,7 +72,7 @@ def test_all_the_clients_that_are_promised_are_there() -> None:
         *("curl", "openai-python", "openai-js", "anthropic-python", "anthropic-js", "genai-python"),
         *("claude-code", "codex", "cline", "continue", "aider", "opencode", "openai"),
     ] == EVERY
-    assert len({client for _, client, _, _ in CLIENTS}) == len(CLIENTS)
+    assert len({client for _, client, _, _, _ in CLIENTS}) == len(CLIENTS)
 
 
 @pytest.mark.parametrize("client", EVERY)

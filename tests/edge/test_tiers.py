@@ -143,7 +143,7 @@ def test_a_page_without_a_session_leads_to_the_login_and_back(house: House) -> N
     assert goes_to(house.client.get("/")) == "/login"
     assert goes_to(house.client.get("/dashboard/logs?status=500")) == "/login?next=/dashboard/logs%3Fstatus%3D500"
     assert goes_to(house.client.post("/dashboard/settings/password")) == "/login"
-    assert goes_to(house.client.get("/setup")) == "/login"
+    assert goes_to(house.client.get("/setup")) == "/login?setup=done"
 
 
 def test_htmx_is_told_to_leave_the_page(house: House) -> None:
