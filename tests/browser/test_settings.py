@@ -78,6 +78,7 @@ def test_the_door_the_password_and_who_is_signed_in(here: Gateway, page: Page, c
     page.get_by_role("button", name="Save host names").click()
     expect(page.get_by_label("Further host names")).to_have_value("nas.lan\nhttps://gw.example.com")
     expect(page.locator("#allowed_hosts-wrong")).to_contain_text("without http://")
+    expect(page.get_by_label("Further host names")).to_be_focused()
     assert violations(page) == []
     page.get_by_label("Further host names").fill("nas.lan")
     page.get_by_role("button", name="Save host names").click()

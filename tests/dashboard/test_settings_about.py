@@ -65,7 +65,7 @@ def test_whose_work_it_stands_on_is_named_with_its_licence(admin: Browser) -> No
     page = admin.open(ABOUT)
     for each in vendored():
         assert each.licence is not None and len(each.licence.path.read_text()) > 300
-        assert page.follow(f"Licence of {each.name}").status == 200
+        assert page.follow(f"Read it: licence of {each.name}").status == 200
     assert "MIT License" in page.links()
 
 

@@ -44,6 +44,7 @@ def test_what_is_wrong_stands_beside_its_field(
     page = admin.open(SECURITY).fill(dict(zip(labels, given, strict=True))).press("Change password")
     assert 400 <= page.status < 500 and told in page.text
     assert page.control(field).attrs["aria-invalid"] == "true"
+    assert [label for label in labels if "autofocus" in page.control(label).attrs] == [field]  # it may be below the fold
     assert desk.visitor().open("/login").fill({"Password": PASSWORD}).press("Sign in").path == "/"
     assert all(page.control(label).attrs.get("value", "") == "" for label in labels)  # never sent back
 
