@@ -10,12 +10,22 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from markupsafe import Markup
+
 # All of C0 but tab and line ends, DEL; embeddings, overrides and isolates of the bidirectional algorithm.
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+_FILLED_IN = re.compile(rf'(?<![\w-])value="[^"]*"|<textarea[^>]*>.*?</textarea>|{_UNSEEN.pattern}', re.DOTALL)
 
 
 def shown(value: Any) -> Any:
-    """For every `{{ ... }}` of a template: a text that is not markup yet, with such characters as \\u202e."""
-    if type(value) is str and _UNSEEN.search(value):
-        return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
-    return value
+    """For every `{{ ... }}` of a template: a text, or what a macro or a form's field made, with such characters as \\u202e."""
+    if not isinstance(value, str) or not _UNSEEN.search(value):
+        return value
+    if isinstance(value, Markup):
+        return Markup(_FILLED_IN.sub(_spelt, value))  # it was markup before, and a code needs no escape
+    return _UNSEEN.sub(_spelt, value)
+
+
+def _spelt(found: re.Match[str]) -> str:
+    text = found[0]
+    return f"\\u{ord(text):04x}" if len(text) == 1 else text

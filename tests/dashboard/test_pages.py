@@ -3,108 +3,78 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from urllib.parse import urlencode
 
 import pytest
 
-from omniroute.limits.upstream import Learned
-from omniroute.state.shared import Part
-from omniroute.usage.bodies import Bodies
-from tests.dashboard.browsing import ORIGIN, Browser, Page
-from tests.dashboard.conftest import Desk
-from tests.upstream.relay import Relay
+from omniroute.dashboard.unseen import shown as seen
+from omniroute.errors import UpstreamStatus
+from tests.dashboard.browsing import ORIGIN, Browser, Element, Page, Reader
+from tests.dashboard.conftest import PASSWORD, Desk
+from tests.dashboard.hostile import HOSTILE, LONG, NAME, SCRIPT, TURNED, WORKED_OUT, pages, parts, settle
+from tests.dashboard.trouble import failed
+from tests.upstream.relay import Relay, error
 
-HOSTILE = "<img src=x onerror=alert(1)>\"'`${7*7}{{7*7}}"
+__all__ = ["HOSTILE", "assert_clean"]
+
 EMPTY = [
     "/",
     "/login",
-    "/dashboard/providers",
-    "/dashboard/providers/add",
-    "/dashboard/keys",
-    "/dashboard/limits",
-    "/dashboard/logs",
-    "/dashboard/usage",
-    "/dashboard/usage?range=custom",
+    *(f"/dashboard/{name}" for name in ("providers", "providers/add", "combos", "keys", "limits", "logs", "audit")),
 ]
-FILTERS = ("model", "key_id", "combo", "provider", "connection_id", "status", "outcome", "kind", "range", "since", "request_id")
+EMPTY += [*(f"/dashboard/{name}" for name in ("usage", "usage?range=custom", "playground", "search", "start", "settings"))]
+HTML = "text/html; charset=utf-8"
 
 
 @pytest.fixture
-def full(desk: Desk, relay: Relay) -> Iterator[tuple[Desk, list[str]]]:
-    """A gateway whose every name is hostile, and the addresses of all its pages."""
-    node = desk.node(relay, "team", name=HOSTILE, custom_headers={"X-Name": HOSTILE})
-    row = desk.connection(node, name=HOSTILE)
-    desk.services.models.add(node, ["<script>alert(1)</script>"], "custom", desk.by)
-    desk.services.prices.put(node, "<script>alert(1)</script>", {"input": 1}, desk.by)
-    key, _ = desk.services.keys.create({"name": HOSTILE, "allowed_models": [HOSTILE], "max_concurrent": 1}, desk.by)
-    budget = desk.services.budgets.put({"api_key_id": key.id, "period": "day", "limit_tokens": 1}, desk.by)
-    desk.services.shared.spend([Part(f"key:{key.id}:tokens per day", 2 * 10**9, 1, 3e9)])  # an alert with its name
-    now = desk.services.clock.now()
-    desk.services.board.told(row, [Learned(HOSTILE, 5, 5, 1.0, None, now, 60)])
-    attempt = {
-        "target": HOSTILE,
-        "connection": HOSTILE,
-        "status": 500,
-        "class": HOSTILE,
-        "message": HOSTILE,
-        "detail": HOSTILE,
-        "ms": 1,
-    }
-    named = (
-        "requested_model",
-        "message",
-        "remedy",
-        "key_name",
-        "connection_name",
-        "client",
-        "decision",
-        "combo",
-        "upstream_model",
-    )
-    told = dict.fromkeys(named, HOSTILE) | {"provider_id": "gone", "provider_prefix": HOSTILE, "key_id": HOSTILE}
-    desk.log_row("row-1", status=500, kind=HOSTILE[:64], attempts=[attempt], dropped=[HOSTILE], **told)
-    desk.log_row("row-2", **told | {"at": desk.services.clock.now(), "status": 200, "kind": "ok"})
-    body = HOSTILE.encode()
-    bodies = Bodies("row-1", 1_800_000_000.0, body, len(body), body, 2 * len(body))
-    desk.services.database.write(desk.services.books.bodies.sealed([bodies]))
-    yield (
-        desk,
-        [
-            *EMPTY,
-            "/setup?token=x",
-            "/dashboard/providers/add/agentrouter",
-            *(f"/dashboard/nodes/add/{slug}" for slug in ("openai-compatible", "anthropic-compatible", "claude-code-compatible")),
-            f"/dashboard/providers/{node}",
-            f"/dashboard/nodes/{node}/edit",
-            f"/dashboard/nodes/{node}/delete",
-            f"/dashboard/connections/{row}/edit",
-            f"/dashboard/connections/{row}/delete",
-            f"/dashboard/pricing?provider={node}&model=%3Cscript%3Ealert(1)%3C/script%3E",
-            f"/dashboard/pricing/delete?provider={node}&model=%3Cscript%3Ealert(1)%3C/script%3E",
-            "/dashboard/keys/add",
-            f"/dashboard/keys/{key.id}/edit",
-            f"/dashboard/keys/{key.id}/rotate",
-            f"/dashboard/keys/{key.id}/delete",
-            f"/dashboard/limits?budget={budget.id}&q=%3Cimg",
-            f"/dashboard/limits/budgets/{budget.id}/delete",
-            "/dashboard/logs/row-1",
-            "/dashboard/logs/row-1/bodies",
-            "/dashboard/usage?range=90d",
-            *(f"/dashboard/usage?group={group}" for group in ("model", "key", "combo", "connection", "class")),
-            *(f"/dashboard/{name}?{urlencode(dict.fromkeys(FILTERS, HOSTILE))}" for name in ("usage", "logs")),
-            "/dashboard/settings",
-            "/dashboard/nothing",
-        ],
-    )
+def full(desk: Desk, relay: Relay) -> tuple[Desk, dict[str, str]]:
+    """A gateway whose every name is hostile, and its ids."""
+    ids = settle(desk.services, desk.by, relay.url)
+    said = f'{{"error": {{"message": "{SCRIPT} {TURNED}"}}}}'.encode()
+    failed(desk, ids["connection_id"], SCRIPT, UpstreamStatus(429, {"retry-after": "600"}, said))
+    return desk, ids
 
 
-def test_names_stay_text_and_nothing_is_inline(full: tuple[Desk, list[str]]) -> None:
-    desk, paths = full
+def test_names_stay_text_and_nothing_is_inline(full: tuple[Desk, dict[str, str]]) -> None:
+    desk, ids = full
     admin = desk.admin()
-    for path in paths:
-        assert_clean(admin.open(path))
-    assert_clean(admin.open("/dashboard/keys").follow(f"Rotate {HOSTILE}").press("Replace key"))
+    desk.services.accounts.login(PASSWORD, "127.0.0.1", f"{LONG} Firefox")  # another session
+    for path in pages(ids):
+        page = admin.open(path)
+        assert_clean(page)
+        assert_turned_nowhere(page)
+        assert WORKED_OUT not in page.html, f"{path}: a template worked it out"
+    assert_clean(admin.open("/dashboard/keys").follow(f"Rotate {seen(NAME)}").press("Replace key"))
+
+
+def test_parts_and_downloads_are_not_taken_for_pages(full: tuple[Desk, dict[str, str]]) -> None:
+    """A piece of a page is as clean; what is none says what it is, and no browser guesses otherwise."""
+    desk, ids = full
+    client = desk.admin().client
+    for path in parts(ids):
+        answer = client.get(path, headers={"HX-Request": "true"}, buffered=False)
+        assert answer.status_code < 500, path
+        assert answer.headers["X-Content-Type-Options"] == "nosniff", path
+        if answer.content_type == HTML:
+            piece = Reader(answer.get_data(as_text=True)).root
+            for each in piece.walk():
+                assert_harmless(each, path)
+            assert "\u202e" not in answer.get_data(as_text=True), path
+        answer.close()
+
+
+def test_what_upstreams_say_stays_text(full: tuple[Desk, dict[str, str]], relay: Relay) -> None:
+    """The verdict of a Test, the models of a discovery, and the toasts of both."""
+    desk, ids = full
+    admin, path = desk.admin(), f"/dashboard/providers/{ids['node_id']}"
+    relay.always(error(401, "new_api_error", f"{LONG} {TURNED}"))
+    for page in (
+        admin.open(path).press(f"Test {seen(NAME)}"),
+        admin.open(path).press(f"Disable {seen(NAME)}"),
+        admin.open(path).press("Discover"),
+        admin.open("/dashboard/health"),
+    ):
+        assert_clean(page)
+        assert_turned_nowhere(page)
 
 
 def test_a_gateway_without_anything_is_clean_too(admin: Browser) -> None:
@@ -116,14 +86,8 @@ def assert_clean(page: Page) -> None:
     """The strict content policy has nothing to refuse, and a screen reader finds its way."""
     assert page.status < 500, page.path
     for each in page.root.walk():
+        assert_harmless(each, page.path)
         where = f"{page.path}: <{each.tag} {each.attrs}>"
-        assert each.tag not in ("style", "iframe", "object", "embed", "img") or each.attrs.get("src", "").startswith(
-            "/static/"
-        ), where
-        assert not [name for name in each.attrs if name.startswith("on") or name in ("style", "srcdoc", "hx-on")], where
-        assert each.tag != "script" or (each.attrs["src"].startswith("/static/") and not each.text), where
-        for name in ("href", "src", "action", "formaction", "hx-get", "hx-post"):
-            assert not re.match(r"\s*(javascript|data|vbscript):", each.attrs.get(name, ""), re.IGNORECASE), where
         if each.tag in ("input", "select", "textarea") and each.attrs.get("type") != "hidden":
             assert named(page, each), f"no label: {where}"
         if each.tag == "button" or (each.tag == "a" and "href" in each.attrs):
@@ -136,6 +100,32 @@ def assert_clean(page: Page) -> None:
     assert len(page.root.all("h1")) <= 1
 
 
+def assert_harmless(each: Element, path: str) -> None:
+    """No element or attribute that runs something, styles, or leads to where nobody should be led."""
+    where, attrs = f"{path}: <{each.tag} {each.attrs}>", each.attrs
+    assert each.tag not in ("style", "iframe", "object", "embed", "base", "math"), where
+    assert each.tag != "img" or attrs.get("src", "").startswith("/static/"), where
+    assert each.tag != "script" or (attrs["src"].startswith("/static/") and not each.text), where
+    assert each.tag != "meta" or "http-equiv" not in attrs, where
+    assert not [name for name in attrs if name.startswith(("on", "hx-on")) or name in ("style", "srcdoc", "hx-vars", "hx-ext")], (
+        where
+    )
+    assert not attrs.get("hx-vals", "").strip().startswith(("js:", "javascript:")), where
+    for name in ("href", "src", "action", "formaction", "hx-get", "hx-post", "xlink:href"):
+        address = re.sub(r"[\x00-\x20]", "", attrs.get(name, ""))  # as browsers read it
+        assert not re.match(r"(javascript|data|vbscript):", address, re.IGNORECASE), where
+        if not attrs.get("rel"):  # a link off the machine says so
+            assert not re.match(r"([a-z]+:)?//", address, re.IGNORECASE) or each.tag == "a", where
+
+
+def assert_turned_nowhere(page: Page) -> None:
+    """No text or attribute, save what forms are filled in with, turns round what follows it."""
+    for each in page.root.walk():
+        attrs = [text for name, text in each.attrs.items() if each.tag not in ("input", "option") or name != "value"]
+        texts = [child for child in each.children if isinstance(child, str) and each.tag != "textarea"]
+        assert "\u202e" not in "".join([*attrs, *texts]), f"{page.path}: <{each.tag} {each.attrs}>"
+
+
 def named(page: Page, control: object) -> bool:
     attrs = control.attrs  # type: ignore[attr-defined]
     wrapped = control.within("label")  # type: ignore[attr-defined]
@@ -144,37 +134,32 @@ def named(page: Page, control: object) -> bool:
     )
 
 
-def test_no_page_changes_anything_without_its_token(full: tuple[Desk, list[str]]) -> None:
-    desk, _ = full
-    client = desk.admin().client
-    before = (
-        desk.services.nodes.list(),
-        desk.services.connections.list(),
-        desk.services.keys.list(),
-        desk.services.budgets.list(),
-    )
+def test_no_page_changes_anything_without_its_token(full: tuple[Desk, dict[str, str]]) -> None:
+    desk, ids = full
+    client, services = desk.admin().client, desk.services
+
+    def configuration() -> tuple[object, ...]:
+        return (
+            services.nodes.list(),
+            services.connections.list(),
+            services.keys.list(),
+            services.budgets.list(),
+            services.combos.list(),
+            services.aliases.list(),
+            services.prices.list(),
+            services.preferences.all(),
+            services.resilience.settings(),
+        )
+
+    before = configuration()
     posts = [
         rule
         for rule in desk.app.url_map.iter_rules()
         if rule.endpoint.startswith("dashboard.") and "POST" in (rule.methods or ())
     ]
-    assert len(posts) >= 20
-    values = {
-        "provider_id": before[0][0].id,
-        "node_id": before[0][0].id,
-        "connection_id": before[1][0].id,
-        "key_id": before[2][0].id,
-        "budget_id": before[3][0].id,
-    }
+    assert len(posts) >= 40
     for rule in posts:
-        path = re.sub(
-            r"<(?:any\((\w+)[^)]*\):)?(\w+)>", lambda found: found[1] or values.get(found[2], "openai-compatible"), rule.rule
-        )
+        path = re.sub(r"<(?:any\((\w+)[^)]*\):)?(\w+)>", lambda found: found[1] or ids.get(found[2], "another"), rule.rule)
         answer = client.post(path, data={"name": "changed", "is_active": "false"}, headers=ORIGIN)
         assert answer.status_code in (400, 403) or rule.rule == "/setup", rule.rule
-    assert (
-        desk.services.nodes.list(),
-        desk.services.connections.list(),
-        desk.services.keys.list(),
-        desk.services.budgets.list(),
-    ) == before
+    assert configuration() == before

@@ -21,9 +21,12 @@ def test_what_nobody_sees_is_shown_by_its_code(text: str, seen: str) -> None:
     assert shown(text) == seen
 
 
-def test_only_text_is_touched() -> None:
-    for value in (Markup("<b>\u202e</b>"), 5, None, ["\u202e"]):
+def test_what_a_form_is_filled_in_with_stays() -> None:
+    for value in (5, None, ["\u202e"], Markup("<b>plain</b>")):
         assert shown(value) is value
+    made = Markup('<input value="\u202e" placeholder="\u202e" data-value="\u202e"><textarea id="x">\u202e\n</textarea>\u202e')
+    seen = '<input value="\u202e" placeholder="\\u202e" data-value="\\u202e"><textarea id="x">\u202e\n</textarea>\\u202e'
+    assert shown(made) == seen and isinstance(shown(made), Markup)
 
 
 def test_on_pages_but_not_in_what_a_form_is_filled_in_with(desk: Desk) -> None:
