@@ -215,7 +215,7 @@
     turn.dataset.turn = number;
     for (const part of turn.querySelectorAll("*")) {
       for (const name of ["id", "name", "for", "value"]) {
-        if (part.hasAttribute(name)) part.setAttribute(name, part.getAttribute(name).replace(/(turns-|:)new\b/, "$1" + number));
+        if (part.hasAttribute(name)) part.setAttribute(name, part.getAttribute(name).replace(/(turns-|:)new[um]\b/, "$1" + number));
       }
     }
     turns().append(turn);

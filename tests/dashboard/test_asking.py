@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from cryptography.fernet import Fernet
 from flask import g
 from werkzeug.datastructures import MultiDict
 
-from app import create_app
 from omniroute.dashboard.asking import ENDPOINTS, Begun, Done, Failed, Happening, Text, Thinking, Tool, ask_of, exchange, whole
 from omniroute.dashboard.playground_form import AS_CLIENT, as_client
 from omniroute.dashboard.playground_turns import Turn, answered, messages, read_turns
@@ -23,49 +18,19 @@ from omniroute.formats import FORMATS, ir
 from omniroute.relay.client_line import ClientLine
 from omniroute.relay.witness import ROOM, Kept
 from omniroute.routing.configuration import ClientKey
-from omniroute.settings import Settings
-from tests.dashboard.conftest import Desk
+from tests.dashboard.conftest import KEY, Desk
+from tests.dashboard.playing import NODES, playing, shared_desk
 from tests.upstream.client import Upstream
 from tests.upstream.script import SIGNATURE
 
-KEY = "sk-good-0123456789abcd"
-NODES: dict[str, dict[str, str]] = {
-    "chat": {"type": "openai-compatible"},
-    "messages": {"type": "anthropic-compatible"},
-    "responses": {"type": "openai-compatible", "api_type": "responses"},
-}
+__all__ = ["playing", "shared_desk"]
+
 WEATHER = ir.Tool("get_weather", schema={"type": "object", "properties": {"city": {"type": "string"}}})
 
 
-@pytest.fixture(scope="module")
-def shared(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, upstream_process: Upstream) -> Iterator[Asking]:
-    """One gateway in this process for all tests here, with an upstream of each format that a node may have."""
-    folder = tmp_path_factory.mktemp("asking")
-    shutil.copyfile(_sqlite_template, folder / "omniroute.db")
-    keys = (Fernet.generate_key().decode(),)
-    app = create_app(
-        Settings(
-            data_dir=folder,
-            secret_key="made up for a test, and long enough",
-            storage_encryption_keys=keys,
-            provider_base_urls=(("gemini", upstream_process.url),),
-        )
-    )
-    desk = Desk(app, app.extensions["omniroute"])
-    for prefix, fields in NODES.items():
-        base_url = upstream_process.url if prefix == "messages" else upstream_process.v1
-        node = desk.services.nodes.create({"name": prefix, "prefix": prefix, "base_url": base_url, **fields}, desk.by)
-        desk.connection(node.id)
-    desk.connection("gemini")  # no node speaks its format
-    desk.services.combos.create({"name": "both", "steps": ["chat/one", "messages/two"]}, desk.by)
-    yield Asking(desk)
-    desk.services.database.close()
-
-
 @pytest.fixture
-def asking(shared: Asking, upstream: Upstream) -> Asking:
-    shared.services.resilience.reset({}, shared.desk.by)
-    return shared
+def asking(playing: Desk) -> Asking:
+    return Asking(playing)
 
 
 class Asking:
