@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from bench.processes import PYTHON, ROOT, Server, free_port
+from bench.processes import PYTHON, ROOT, Server, environment, free_port
 from tests.browser.axe import violations
 from tests.browser.chromium import PATIENCE, Watch
 from tests.browser.seed import BAD_KEY, KEY, RUN, curl, sign_in
@@ -47,6 +48,13 @@ def open_printed_link(page: Page, here: Gateway) -> None:
     page.get_by_label("Password again").fill(PASSWORD)
     page.get_by_role("button", name="Set password").click()
     expect(page).to_have_url(f"{here.url}/dashboard/start")
+
+
+def run_together(programs: list[str]) -> list[str]:
+    """What each printed, run with the SDKs that are installed for the tests."""
+    told = environment({"PYTHONWARNINGS": "ignore"})
+    running = [subprocess.Popen([PYTHON, "-c", each], stdout=subprocess.PIPE, text=True, env=told) for each in programs]
+    return [each.communicate(timeout=60)[0].strip() for each in running]
 
 
 def test_from_the_printed_link_to_the_first_answer_and_the_clients_first_request(here: Gateway, page: Page, relay: Relay) -> None:
@@ -90,14 +98,16 @@ def test_from_the_printed_link_to_the_first_answer_and_the_clients_first_request
     assert key in copied
     answer = curl(copied)
     assert (answer.status, answer.said) == (200, TEXT), answer.text
+    programs = [page.locator(f"#code-{client}-python").text_content() or "" for client in ("openai", "anthropic", "genai")]
+    assert run_together(programs) == [TEXT] * 3
     expect(page.locator("#heard")).to_contain_text("A client of yours was answered by agentrouter/glm-5.1")
     expect(steps.get_by_role("img", name="Done")).to_have_count(4)
-    # The log has both requests; coming back says that all is done, and the key is nowhere any more.
+    # The log has all the requests; coming back says that all is done, and the key is nowhere any more.
     page.goto(f"{here.url}/dashboard/start")
     expect(page.get_by_role("heading", name="You are set up")).to_be_visible()
-    rows = here.log_rows(3)
+    rows = here.log_rows(6)
     assert {row["keyName"] for row in rows} == {"My first key"}
-    assert [row["status"] == 200 for row in rows] == [True, True, False]
+    assert [row["status"] == 200 for row in rows] == [True] * 5 + [False]
     assert key not in page.content()
     assert key not in here.output()
 
