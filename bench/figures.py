@@ -168,6 +168,8 @@ PAGES = {
     "log by the beginning of an id": "/api/usage/logs?requestId=ab",
     "log page": "/dashboard/logs",
     "log page of a rare key": f"/dashboard/logs?key_id={RARE_KEY}",
+    "home": "/",
+    "what is going on now": "/api/usage/pulse",
     "usage of a day": "/api/usage/summary?group=model",
     "usage of three days by key": "/api/usage/summary?group=key&since={three_days_ago}",
     "usage of 30 days by provider": "/api/usage/summary?group=provider&since={month_ago}",

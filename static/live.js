@@ -93,6 +93,7 @@
       if (!old) continue;
       const focus = old.contains(document.activeElement) ? document.activeElement : null;
       fresh.className = old.className;
+      if (old.hasAttribute("tabindex")) fresh.tabIndex = -1;
       change(old, fresh);
       old.dispatchEvent(new CustomEvent("rows-added", { bubbles: true })); // times and countdowns
       if (focus && document.activeElement !== focus) refocus(old, focus);

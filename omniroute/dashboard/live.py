@@ -77,11 +77,11 @@ def stream(services: Services, draw: Draw, gone: Event) -> Iterator[bytes]:
             changed = [name for name in PARTS if name not in shown or shown[name] != now_shown[name]]
             shown = now_shown
             if changed:
-                yield encode(draw(scene, changed).encode(), "parts")
                 told = clock.tick()
+                yield encode(draw(scene, changed).encode(), "parts")
         if scene is not None and clock.tick() - told >= QUIET:
-            yield encode(b"", "same")
             told = clock.tick()
+            yield encode(b"-", "same")
         gone.wait(LOOK_EVERY)
 
 

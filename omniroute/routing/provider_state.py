@@ -22,7 +22,9 @@ class ProviderState(NamedTuple):
 
 
 def provider_state(provider_id: str, connections: Sequence[Connection], health: Health, now: float) -> ProviderState:
-    """The best of its connections. A model that is locked says nothing of the others, so it does not count here."""
+    """The best of its connections; one that has answered works, tested or not. A model that is locked says nothing of the others,
+    so it does not count here.
+    """
     states = [_state(provider_id, row, health, now) for row in connections if row.is_active]
     if not states:
         return ProviderState("off" if connections else "empty")
@@ -39,4 +41,6 @@ def _state(provider_id: str, row: Connection, health: Health, now: float) -> Pro
     mark = health.get(Place("connection", row.id), FINE).mark
     if mark is not None and mark.active(now):
         return ProviderState("cooling", mark.until)
-    return ProviderState("half-open" if state == "half-open" else row.test_status)
+    if state == "half-open":
+        return ProviderState(state)
+    return ProviderState("active" if row.succeeded else row.test_status)

@@ -27,7 +27,7 @@ from omniroute.usage.minutes import MINUTE, NOT_FAILED, Minutes, Sums, added, pe
 from omniroute.usage.rollups import HOUR
 
 FRESH = 2.0  # seconds that a look is kept
-REST, LONGEST_REST = 25, 10.0  # it is kept so many times as long as it took; seconds
+REST, LONGEST_REST = 10, 5.0  # it is kept so many times as long as it took; seconds
 SHOWN = 60  # minutes, this one included
 RECENT = 15  # of these, that the error rate and the times are of
 FAILURES = 5
@@ -132,7 +132,7 @@ class Pulse:
         self._until = 0.0  # epoch seconds
 
     def current(self) -> PulseView:
-        """At most two seconds old, ten where looking takes long. Raises DatabaseAway."""
+        """At most two seconds old, five where looking takes long. Raises DatabaseAway."""
         known = self._fresh()
         if known is None:
             with self._turn:

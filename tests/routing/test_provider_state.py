@@ -25,6 +25,8 @@ def row(id: str, **more: Any) -> Any:
         ([row("a", is_active=False)], {}, ("off", None)),
         ([row("a")], {}, ("untested", None)),
         ([row("a"), row("b", test_status="active")], {}, ("active", None)),
+        ([row("a", succeeded=True)], {}, ("active", None)),
+        ([row("a", succeeded=True, test_status="error")], {}, ("error", None)),
         ([row("a", test_status="banned"), row("b", test_status="error")], {}, ("error", None)),
         ([row("a")], {Place("connection", "a"): COOLING}, ("cooling", NOW + 30)),
         ([row("a"), row("b")], {Place("connection", "a"): COOLING}, ("untested", None)),
