@@ -20,10 +20,11 @@
     begin();
     try {
       const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/x-ndjson" } });
-      if (!(answer.headers.get("Content-Type") || "").startsWith("application/x-ndjson")) throw new Error(String(answer.status));
-      await read(answer.body);
+      const streamed = (answer.headers.get("Content-Type") || "").startsWith("application/x-ndjson");
+      if (streamed) await read(answer.body);
+      else fail("The gateway did not take the message.", "You may have been signed out: copy the key if you still need it, then reload the page.");
     } catch (broken) {
-      fail("The gateway did not answer.", "Is it still running? Reload the page and send it again.");
+      fail("The gateway can't be reached.", "Is it still running? Send the message again once it is.");
     }
     end();
   });
@@ -59,7 +60,7 @@
       rest = lines.pop();
       for (const line of lines) over = tell(JSON.parse(line)) || over;
     }
-    if (!over) fail("The answer broke off.", "Send it again; the log says what happened.");
+    if (!over && failed.hidden) fail("The answer broke off.", "Send it again; the log says what happened.");
   }
 
   // What comes is text and stays text. True once the request is over.

@@ -22,7 +22,7 @@ from omniroute.routing.verdict import Verdict
 from omniroute.services import Services
 from omniroute.usage.logs import LogFilters, LogView
 
-LOOKED_AT = 50  # of the newest answered requests: among so many a client's is looked for
+LOOKED_AT = 20  # of the newest answered requests: among so many a client's is looked for
 
 
 @dataclass(frozen=True, slots=True)

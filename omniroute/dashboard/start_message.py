@@ -58,11 +58,11 @@ def message(services: Services) -> ResponseReturnValue:
     try:
         ask = ask_of(services, format="openai_chat", document=document, model=form.model.data or "", stream=streamed, key=key)
     except RequestError as refusal:  # the key may not: it was limited or switched off meanwhile
+        if streamed:
+            return as_it_comes([Failed(refusal.problem())], "")
         return using(services, "message", plain=plain, form=form, told=Told("", refusal.problem(), {}, ""))
     if streamed:
-        happenings = exchange(services, ask, client_line())
-        headers = {"Content-Type": LINES, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return Response(written(happenings, url_for("dashboard.log", log_id=ask.request_id)), headers=headers)
+        return as_it_comes(exchange(services, ask, client_line()), url_for("dashboard.log", log_id=ask.request_id))
     outcome = whole(services, ask, client_line())
     told = Told(outcome.text, outcome.problem, facts_of(outcome.done.row), current.request_id())
     return using(services, "message", plain=plain, form=form, told=told)
@@ -125,7 +125,12 @@ def own_key(services: Services, text: str) -> tuple[str, ClientKey | None]:
     return ("", None) if key is None else (text, key)
 
 
-def written(happenings: Iterable[Happening], log_address: str) -> Iterator[bytes]:
+def as_it_comes(happenings: Iterable[Happening], log_address: str) -> ResponseReturnValue:
+    headers = {"Content-Type": LINES, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return Response(_written(happenings, log_address), headers=headers)
+
+
+def _written(happenings: Iterable[Happening], log_address: str) -> Iterator[bytes]:
     """One line a happening; an empty object where there is nothing to show, so that a reader who left is noticed."""
     for happening in happenings:
         yield orjson.dumps(_line(happening, log_address)) + b"\n"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from omniroute.dashboard.asking import HEADERS
-from tests.dashboard.browsing import Browser, Page
+from tests.dashboard.browsing import ORIGIN, Browser, Page
 from tests.dashboard.conftest import BAD_KEY, KEY, Desk
 from tests.dashboard.test_keys import shown_key
 from tests.upstream.relay import Relay
@@ -238,9 +238,27 @@ def test_a_script_is_told_of_a_failure(answering: Desk, visitor: Browser, relay:
     assert "done" in told[-1]
 
 
-@pytest.mark.parametrize("field", ["Message"])
-def test_an_empty_message_is_not_sent(answering: Desk, visitor: Browser, field: str) -> None:
-    page = visitor.open(f"{START}?step=message").fill({field: ""}).press("Send")
+@pytest.mark.parametrize("accepted", ["text/html", LINES])
+def test_a_key_that_was_switched_off_meanwhile_is_told(answering: Desk, visitor: Browser, accepted: str) -> None:
+    page = with_key(visitor)
+    (row,) = answering.services.keys.list()
+    answering.services.keys.update(row.id, {"is_active": False}, answering.by)
+    values = {"csrf_token": csrf(page), "key": shown_key(page), "model": "agentrouter/glm-5.1", "prompt": "hello"}
+    answer = visitor.client.post(f"{START}/message", data=values, headers={**ORIGIN, "Accept": accepted})
+    assert answer.mimetype == accepted
+    assert "The API key is switched off." in answer.get_data(as_text=True)
+
+
+def test_a_model_that_is_not_listed_can_be_typed(answering: Desk, visitor: Browser, relay: Relay) -> None:
+    answering.services.connections.update(answering.services.connections.list()[0].id, {"is_active": False}, answering.by)
+    answering.connection(answering.node(relay))
+    page = visitor.open(f"{START}?step=message").fill({"Model": "team/glm-5.1"}).press("Send")
+    assert TEXT in page.text
+    assert "Answered by team/glm-5.1" in page.text
+
+
+def test_an_empty_message_is_not_sent(answering: Desk, visitor: Browser) -> None:
+    page = visitor.open(f"{START}?step=message").fill({"Message": ""}).press("Send")
     assert page.status == 400
     assert "Write something." in page.text
 
