@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from flask import request, url_for
+from flask import make_response, request, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import BooleanField, Form, TextAreaField
 from wtforms.validators import InputRequired
@@ -69,23 +69,26 @@ def bulk(services: Services, provider_id: str) -> ResponseReturnValue:
     provider = known(services, provider_id)
     form, status = form_of(provider), fresh_status()
     if request.method == "GET" or not form.validate():
-        return shown(provider, form, status=status)
+        return wrong(provider, form, status)
     lines = read_lines(form.keys.data or "")
     try:
         done = services.connections.create_many(provider.id, lines, actor(), form.fields())
     except OperationError as refusal:
-        return shown(provider, form, status=refuse(form, refusal))
-    testing = bool(form.test.data)
-    verdicts = {} if wants_part() or not testing else tested(services, done)
-    values: dict[str, Any] = {
-        "added": added(services, done, verdicts),
-        "done": done,
-        "provider": provider,
-        "start": testing and not verdicts,
-    }
-    if wants_part():
-        return part("parts/bulk_added.html", **values)
-    return shown(provider, form_of(provider, fresh=True), **values)
+        return wrong(provider, form, refuse(form, refusal))
+    if wants_part():  # the rows then ask for their own verdicts
+        rows = added(services, done, {})
+        return part("parts/bulk_added.html", added=rows, done=done, provider=provider, start=form.test.data and done.made)
+    verdicts = tested(services, done) if form.test.data else {}
+    return shown(provider, form_of(provider, fresh=True), added=added(services, done, verdicts), done=done)
+
+
+def wrong(provider: Provider, form: BulkForm, status: int) -> ResponseReturnValue:
+    """The page with the form and what is wrong with it; with scripts only that, in the place of the preview."""
+    if not wants_part():
+        return shown(provider, form, status=status)
+    response = make_response(preview_part(form))
+    response.headers["HX-Retarget"] = "#bulk-preview"
+    return response
 
 
 def preview(services: Services, provider_id: str) -> ResponseReturnValue:
@@ -98,9 +101,12 @@ def preview(services: Services, provider_id: str) -> ResponseReturnValue:
         seen = understood(services, provider, lines, form.fields())
     except OperationError as refusal:
         status = refuse(form, refusal)
-    if wants_part():
-        return part("parts/bulk_preview.html", form=form, seen=seen, asked=True)
-    return shown(provider, form, status=status, seen=seen, asked=True)
+    return preview_part(form, seen) if wants_part() else shown(provider, form, status=status, seen=seen, asked=True)
+
+
+def preview_part(form: BulkForm, seen: tuple[Understood, ...] = ()) -> ResponseReturnValue:
+    told = [*form.form_errors, *(f"{field.label.text}: {text}" for field in form for text in field.errors)]
+    return part("parts/bulk_preview.html", seen=seen, asked=True, told=told)
 
 
 def understood(
@@ -146,7 +152,7 @@ def shown(provider: Provider, form: BulkForm, *, status: int = 200, **values: An
         form=form,
         own_fields=own_fields(form),
         status=status,
-        **{"seen": (), "asked": False, "added": None, "start": False, **values},
+        **{"seen": (), "asked": False, "told": (), "added": None, "start": False, **values},
     )
 
 

@@ -198,3 +198,21 @@ def test_what_is_wrong_with_a_quota_stands_beside_its_field(
     field = page.control(label)
     assert said in next(each.text for each in page.root.walk() if each.attrs.get("id") == f"{field.attrs['id']}-wrong")
     assert desk.services.connections.get(row).quota is None
+
+
+def test_a_question_before_deleting_names_the_combos_and_what_stays(desk: Desk, admin: Browser, relay: Relay) -> None:
+    node = desk.node(relay)
+    first, second = (desk.connection(node, f"{KEY}-{n}", name=n) for n in ("first", "second"))
+    step = {"model": "team/glm-5.1", "connection_id": first}
+    desk.services.combos.create({"name": "pinned", "steps": [step]}, desk.by)
+    desk.services.combos.create({"name": "loose", "steps": ["team/glm-5.1"]}, desk.by)
+    page = admin.open(f"/dashboard/connections/{first}/delete")
+    assert "This combo has a step that goes through this connection alone" in page.text
+    assert "pinned" in page.text and "loose" not in page.text and "last connection in use" not in page.text
+    assert "sk-...irst" in page.text and "Log rows and sums stay" in page.text
+    page.press("Delete connection")
+    page = admin.open(f"/dashboard/connections/{second}/delete")
+    assert "last connection in use" in page.text
+    assert "These combos have a step of this provider" in page.text and "pinned, loose" in page.text
+    page = admin.open(f"/dashboard/nodes/{node}/delete")
+    assert "These combos have a step of this provider" in page.text and "pinned, loose" in page.text

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 
+from omniroute.dashboard.models import MOST
 from tests.dashboard.browsing import Browser, Page
 from tests.dashboard.conftest import Desk
 from tests.upstream.relay import Relay
@@ -91,3 +94,99 @@ def test_a_long_list_is_cut_and_shown_whole_on_demand(desk: Desk, admin: Browser
     page = admin.open(f"/dashboard/providers/{node}")
     assert len(rows(page)) == 60
     assert len(rows(page.follow("Show all"))) == 100
+
+
+# Many of them -----------------------------------------------------------------------------------
+
+HOSTILE = ("<script>alert(1)</script>", "a'\"`${7*7}{{7*7}}", "javascript:alert(1)", "=cmd|'/c'!A0", "x" * 256, "a/b?c=d&e#f%2F")
+
+
+@pytest.fixture
+def node(desk: Desk, relay: Relay) -> str:
+    node = desk.node(relay)
+    desk.services.models.add(node, HOSTILE, "custom", desk.by)
+    return node
+
+
+def test_hostile_names_are_shown_copied_tried_hidden_and_deleted_as_they_are(desk: Desk, admin: Browser, node: str) -> None:
+    page = admin.open(f"/dashboard/providers/{node}")
+    assert "<script>alert" not in page.html
+    copied = {each.attrs["data-copy"] for each in page.root.all("button") if "data-copy" in each.attrs}
+    for name in HOSTILE:
+        assert f"team/{name}" in copied
+        assert parse_qs(urlsplit(page.links()[f"Try {name}"]).query) == {"model": [f"team/{name}"]}
+        page = page.press(f"Hide {name}")
+    assert {row.id for row in desk.services.models.for_provider(node) if row.hidden} == set(HOSTILE)
+    for name in HOSTILE:
+        page = page.press(f"Delete {name}")
+    assert desk.services.models.for_provider(node) == ()
+
+
+def test_what_is_shown_can_be_chosen(desk: Desk, admin: Browser, relay: Relay) -> None:
+    desk.services.models.add("agentrouter", ["mine"], "custom", desk.by)
+    desk.services.models.add("agentrouter", ["theirs"], "discovered", desk.by)
+    desk.services.models.hide("agentrouter", "glm-5.1", desk.by)
+    desk.services.models.hide("agentrouter", "mine", desk.by)
+    at = "/dashboard/providers/agentrouter"
+
+    def ids(query: str) -> list[str]:
+        return [row.split()[0] for row in rows(admin.open(f"{at}?{query}"))]
+
+    assert ids("show=hidden") == ["glm-5.1", "mine"]
+    assert ids("show=custom") == ["mine"] and ids("show=discovered") == ["theirs"]
+    assert ids("show=hidden&q=glm") == ["glm-5.1"]
+    assert len(ids("show=shown")) == 4 and len(ids("show=nonsense")) == 6
+    page = admin.open(f"{at}?show=hidden").press("Show glm-5.1")
+    assert [row.split()[0] for row in rows(page)] == ["mine"]  # the filter stays
+    assert "No model fits “xyzzy”" in admin.open(f"{at}?show=discovered&q=xyzzy").text
+
+
+def test_the_list_is_sorted_by_its_heads(desk: Desk, admin: Browser) -> None:
+    page = admin.open("/dashboard/providers/openai")
+    listed = [row.split()[0] for row in rows(page)]
+    page = page.follow("Model")
+    by_name = [row.split()[0] for row in rows(page)]
+    assert by_name == sorted(listed, key=str.lower)
+    head = next(each for each in page.root.all("th") if each.text == "Model")
+    assert head.attrs["aria-sort"] == "ascending"
+    windows = {row.id: row.context_window or 0 for row in desk.services.models.for_provider("openai")}
+    page = page.follow("Window")
+    by_window = [windows[row.split()[0]] for row in rows(page)]
+    assert by_window == sorted(by_window, reverse=True)
+    page = page.follow("In / out per M tokens")
+    prices = desk.services.prices.of("openai", windows)
+    cost = [(prices[row.split()[0]].input or 0) + (prices[row.split()[0]].output or 0) for row in rows(page)]
+    known = [each for each in cost if each]
+    assert known == sorted(known) and cost[: len(known)] == known  # without a price last
+    assert [row.split()[0] for row in rows(page.follow("In / out per M tokens"))] == listed  # and back
+
+
+def test_what_was_found_is_hidden_and_shown_at_once(desk: Desk, admin: Browser, relay: Relay) -> None:
+    node = desk.node(relay)
+    desk.services.models.add(node, [f"v{n % 2}/model-{n:03}" for n in range(150)], "custom", desk.by)
+    page = admin.open(f"/dashboard/providers/{node}?q=v1/").press("Hide these 75 from clients")
+    assert page.toasts[0].startswith("75 models hidden from clients.")
+    assert "75 hidden" in page.text
+    assert "75 shown" in page.text  # the search stays
+    hidden = {row.id for row in desk.services.models.for_provider(node) if row.hidden}
+    assert len(hidden) == 75 and all(one.startswith("v1/") for one in hidden)  # also those that the page had cut off
+    part = page.press("Show these 75 to clients", **{"HX-Request": "true"})
+    assert "75 models shown to clients." in part.text and "<html" not in part.html
+    assert not any(row.hidden for row in desk.services.models.for_provider(node))
+    part.press("Undo")
+    assert sum(row.hidden for row in desk.services.models.for_provider(node)) == 75
+
+
+def test_thousands_come_by_pages(desk: Desk, admin: Browser, relay: Relay) -> None:
+    node = desk.node(relay)
+    desk.services.models.add(node, [f"model-{n:04}" for n in range(2000)], "custom", desk.by)
+    page = admin.open(f"/dashboard/providers/{node}")
+    assert "60 of 2000 shown" in page.text
+    page = page.follow("Show all")
+    assert len(rows(page)) == MOST and "1 to 300 of 2000" in page.text
+    page = page.follow("Next")
+    assert rows(page)[0].split()[0] == "model-0300"
+    assert rows(page.follow("Previous"))[0].split()[0] == "model-0000"
+    last = admin.open(f"/dashboard/providers/{node}?all=1&from=99999")
+    assert rows(last)[-1].split()[0] == "model-1999" and "Next" not in last.links()
+    assert len(rows(admin.open(f"/dashboard/providers/{node}?all=1&from=-5"))) == MOST

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.dashboard.browsing import Browser, Page
 from tests.dashboard.conftest import BAD_KEY, KEY, Desk
+from tests.dashboard.trouble import answered
 from tests.upstream.relay import BETAS, PROFILE, Relay
 
 
@@ -109,3 +110,66 @@ def test_an_unknown_provider_is_not_found(admin: Browser) -> None:
     page = admin.open("/dashboard/providers/nobody")
     assert page.status == 404
     assert page.follow("Go to Home").path == "/"
+
+
+# The order -------------------------------------------------------------------------------------
+
+
+def names(desk: Desk, node: str) -> list[str]:
+    return [row.name for row in desk.services.connections.list(node)]
+
+
+def three(desk: Desk, relay: Relay) -> str:
+    node = desk.node(relay)
+    for place, name in enumerate(("first", "second", "third")):
+        desk.connection(node, f"{KEY}-{name}", name=name, priority=place)
+    return node
+
+
+def test_the_order_is_changed_without_scripts(desk: Desk, admin: Browser, relay: Relay) -> None:
+    node = three(desk, relay)
+    page = admin.open(f"/dashboard/providers/{node}").press("Move third up")
+    assert page.toasts[0].startswith("third is number 2 of 3 now.")
+    assert names(desk, node) == ["first", "third", "second"]
+    page.press("Move first down")
+    assert names(desk, node) == ["third", "first", "second"]
+    admin.open(f"/dashboard/providers/{node}").press("Move third up")  # it is the first
+    assert names(desk, node) == ["third", "first", "second"]
+
+
+def test_an_order_is_sent_whole_and_said(desk: Desk, admin: Browser, relay: Relay) -> None:
+    node = three(desk, relay)
+    page = admin.open(f"/dashboard/providers/{node}")
+    form = next(each for each in page.root.all("form") if "data-order-of" in each.attrs)
+    token = next(each.attrs["value"] for each in form.all("input") if each.attrs["name"] == "csrf_token")
+    ids = [row.id for row in desk.services.connections.list(node)]
+    sent = {"csrf_token": token, "ids": " ".join(ids[::-1])}
+    told = admin.send(form.attrs["action"], sent, **{"HX-Request": "true"})
+    assert "The order is saved" in told.text and "hx-swap-oob" in told.html and "<html" not in told.html
+    assert names(desk, node) == ["third", "second", "first"]
+    page = told.press("Undo")
+    assert names(desk, node) == ["first", "second", "third"]
+    stale = admin.client.post(
+        form.attrs["action"], data=sent | {"ids": "gone"}, headers={"Origin": "http://localhost", "HX-Request": "true"}
+    )
+    assert stale.headers["HX-Redirect"].startswith(f"/dashboard/providers/{node}")  # the page is to be read anew
+
+
+def test_those_of_one_priority_say_that_they_share(desk: Desk, admin: Browser, relay: Relay) -> None:
+    node = desk.node(relay)
+    desk.connection(node, f"{KEY}-a", name="a")
+    assert "share the requests" not in admin.open(f"/dashboard/providers/{node}").text
+    desk.connection(node, f"{KEY}-b", name="b")
+    assert "Those of the same priority share the requests" in admin.open(f"/dashboard/providers/{node}").text
+    admin.open(f"/dashboard/providers/{node}").press("Move b up")
+    assert "share the requests" not in admin.open(f"/dashboard/providers/{node}").text
+
+
+def test_what_waits_says_for_how_long(desk: Desk, admin: Browser, relay: Relay) -> None:
+    node = three(desk, relay)
+    row = desk.services.connections.list(node)[0]
+    answered(desk, row.id, "glm-5.1", 429, retry_after=90)
+    page = admin.open(f"/dashboard/providers/{node}")
+    assert "Cooling for 1 min" in page.text
+    tile = next(each.text for each in admin.open("/dashboard/providers").root.all("article"))
+    assert "Cooling for 1 min" in tile and "first" in tile
