@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +23,7 @@ from omniroute.settings import Settings
 
 if TYPE_CHECKING:
     from omniroute.accounts.operations import Accounts
+    from omniroute.backup.operations import Backup
     from omniroute.models.db import Database
 
 
@@ -121,6 +123,64 @@ def rotate_storage_key() -> None:
         click.echo(f"{storage_key.rotate_storage_key(store, vault, clock, CLI)} stored secrets sealed anew.")
 
 
+@commands.command("export-config")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--with-keys", is_flag=True, help="With the secrets, sealed under a passphrase that is asked for.")
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input instead of asking.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+def export_config(file: Path, with_keys: bool, from_stdin: bool, force: bool) -> None:
+    """Write the whole configuration into FILE, without logs, sessions and the dashboard's password."""
+    from omniroute.backup.operations import require_passphrase
+    from omniroute.security.audit import CLI
+
+    if file.exists() and not force:
+        raise click.ClickException(f"{file} is there already; --force writes over it")
+    passphrase = ""
+    if with_keys:
+        passphrase = _typed_in(from_stdin) or click.prompt("Passphrase", hide_input=True, confirmation_prompt=True)
+        require_passphrase(passphrase)
+    with _backup() as backup:
+        made = backup.export(CLI, passphrase)
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600, exist_ok=False)  # nobody else's to read, whatever was there
+    file.write_bytes(made.raw)
+    click.echo(f"The configuration is in {file}{', its keys under that passphrase' if with_keys else ', without keys'}.")
+
+
+@commands.command("import-config")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--merge", is_flag=True, help="Remove nothing: add what is missing, change what has the same id.")
+@click.option("--yes", is_flag=True, help="Do not ask before it is done.")
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read the passphrase from standard input instead of asking.")
+def import_config(file: Path, merge: bool, yes: bool, from_stdin: bool) -> None:
+    """Restore the configuration in FILE: what would change is told first, and it is all done or nothing."""
+    from omniroute.security.audit import CLI
+
+    raw, mode = file.read_bytes(), "merge" if merge else "replace"
+    with _backup() as backup:
+        passphrase = _typed_in(from_stdin)
+        upload = backup.read(raw, passphrase)
+        if upload.closed and not from_stdin and not yes:
+            passphrase = click.prompt(
+                "Passphrase of the keys in it (blank: without keys)", "", hide_input=True, show_default=False
+            )
+            upload = backup.read(raw, passphrase)
+        shown = backup.preview(upload, mode, CLI)
+        for change in shown.plan.changes:
+            click.echo(f"{change.verb:8}{change.kind}: {change.name}{' (may manage)' if change.manages else ''}")
+        for each in shown.plan.lacking:
+            click.echo(f"off until typed in again: {each.name}: {', '.join(each.what)}")
+        for note in shown.notes:
+            click.echo(note)
+        if not shown.plan.changes:
+            click.echo("Nothing would change.")
+            return
+        if not yes:
+            click.confirm("Do this?", abort=True)
+        done = backup.restore_shown(shown.carried, CLI)
+    click.echo(f"The configuration is restored: {len(done.plan.changes)} changes.")
+
+
 @commands.command()
 @click.option("--repair", is_flag=True, help="Make sums and counters what the log says.")
 def reconcile(repair: bool) -> None:
@@ -199,6 +259,22 @@ def _database(settings: Settings) -> Iterator[Database]:
         if (state := database.schema()) != "current":
             raise SchemaError(f"the database's tables are {state}: run 'python -m omniroute prepare' first")
         yield database
+
+
+@contextlib.contextmanager
+def _backup() -> Iterator[Backup]:
+    from app import make_services
+
+    settings = Settings.from_env()
+    with _database(settings):
+        pass  # its tables are those of this version
+    services = make_services(settings, Clock())
+    with contextlib.closing(services.database):
+        yield services.backup
+
+
+def _typed_in(from_stdin: bool) -> str:
+    return sys.stdin.readline().rstrip("\n") if from_stdin else ""
 
 
 def _accounts(settings: Settings, database: Database) -> Accounts:

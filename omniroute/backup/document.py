@@ -19,6 +19,7 @@ from omniroute.backup.kinds import KINDS, SETTINGS
 from omniroute.clock import moment
 from omniroute.errors import Invalid
 from omniroute.formats.depth import DEEPEST, too_deep
+from omniroute.given import Given
 from omniroute.models.schema import HEAD, REVISIONS
 
 VERSION = 1
@@ -28,9 +29,9 @@ _NUMBERS = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`rows` are by kind, as they came; `sealed` is the member `secrets`, None where there are none."""
+    """`made_at` is epoch seconds. `rows` are by kind, as they came. `sealed` is the member `secrets`, if there is one."""
 
-    made_at: str
+    made_at: float
     program: str
     rows: Mapping[str, list[Any]]
     settings: Mapping[str, Any]
@@ -73,8 +74,9 @@ def framed(given: Any) -> Document:
         raise Invalid("This is JSON, but no backup: that is an object with version, madeAt, program, schema and configuration.")
     _require_known(given)
     wrong = {str(name): "is no member of a backup" for name in given if name not in MEMBERS}
-    made_at, configuration, sealed = given.get("madeAt"), given["configuration"], given.get("secrets")
-    if not isinstance(made_at, str) or len(made_at) > 40:
+    configuration, sealed = given["configuration"], given.get("secrets")
+    made = Given({"made_at": given.get("madeAt")}, {"made_at": "Made"}).moment("made_at", None)
+    if made is None:
         wrong["madeAt"] = "must be a time such as 2027-01-31T12:00:00Z"
     if sealed is not None and not isinstance(sealed, Mapping):
         wrong["secrets"] = "must be an object, or null"
@@ -85,7 +87,7 @@ def framed(given: Any) -> Document:
     if wrong:
         raise Invalid("This backup can't be read. " + " ".join(f"{name} {text}." for name, text in wrong.items()), wrong)
     rows = {kind.name: configuration[kind.name] for kind in KINDS if kind is not SETTINGS}
-    return Document(str(made_at), str(given["program"]), rows, configuration[SETTINGS.name], sealed)
+    return Document(made or 0.0, str(given["program"]), rows, configuration[SETTINGS.name], sealed)
 
 
 def _require_known(given: Mapping[str, Any]) -> None:

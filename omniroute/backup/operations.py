@@ -23,7 +23,7 @@ from omniroute.backup.plan import MODES, Mode, Plan, Planner
 from omniroute.backup.reading import Reader
 from omniroute.backup.sealing import Secrets
 from omniroute.backup.writing import Moved, write
-from omniroute.clock import Clock
+from omniroute.clock import Clock, moment
 from omniroute.connections.credentials import Credentials
 from omniroute.errors import Conflict, DatabaseAway, Invalid, VaultError
 from omniroute.limits.limit import Limit
@@ -71,7 +71,7 @@ class Upload:
 class Preview:
     """What would happen. `notes` are sentences. `carried` is the whole of it, sealed, for `restore_shown`."""
 
-    made_at: str
+    made_at: float
     program: str
     plan: Plan
     notes: tuple[str, ...]
@@ -142,9 +142,9 @@ class Backup:
             return Upload(document, sealing.NONE, closed=True)
         return Upload(document, sealing.unseal(document.sealed, passphrase))
 
-    def preview(self, upload: Upload, mode: str, by: Actor) -> Preview:
-        """What restoring it would do: all of it is done, looked at, and taken back. Raises Invalid, NotAllowed."""
-        plan = self._done(upload, _mode(mode), by, only_look=True)
+    def preview(self, upload: Upload, mode: str, by: Actor, accept: Accept | None = None) -> Preview:
+        """What restoring it would do: all of it is done, looked at, and taken back. Raises as `restore`."""
+        plan = self._done(upload, _mode(mode), by, accept=accept, only_look=True)
         preview = self._shown(upload, plan)
         carried = off_loop(lambda: self._carry(upload, plan))
         return Preview(preview.made_at, preview.program, plan, preview.notes, carried)
@@ -159,7 +159,7 @@ class Backup:
         try:
             return self._shown(upload, self._done(upload, mode, by, accept=accept, shown=shown))
         except _NotAsShown:
-            raise OutOfDate(self.preview(upload, mode, by)) from None
+            raise OutOfDate(self.preview(upload, mode, by, accept)) from None
 
     # Within -------------------------------------------------------------------------------------
 
@@ -214,7 +214,7 @@ class Backup:
         self._store.loaded(session)  # what can't be read as a configuration is rolled back
         if only_look:
             raise _Looked
-        told = {"mode": plan.mode, "made_at": upload.document.made_at, "to_type_in": len(plan.lacking), **plan.counts()}
+        told = {"mode": plan.mode, "made_at": moment(upload.document.made_at), "to_type_in": len(plan.lacking), **plan.counts()}
         record(session, self._clock.now(), by, "settings.import", SUBJECT, after=told)
 
     def _with_log(self, limits: Iterable[Limit]) -> tuple[Limit, ...]:

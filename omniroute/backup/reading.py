@@ -14,7 +14,7 @@ from typing import Any
 
 from omniroute.backup.document import Document
 from omniroute.backup.keeping import Keeper
-from omniroute.backup.kinds import KINDS, RATES, Identity, Kind, Row, Rows, camel
+from omniroute.backup.kinds import KEYS, KINDS, NODES, RATES, Identity, Kind, Row, Rows, camel
 from omniroute.backup.reading_combos import read_aliases, read_combos
 from omniroute.backup.reading_upstreams import Landed, provider_of, read_connection, read_id, read_node
 from omniroute.backup.refusals import Refusals, members_of
@@ -68,6 +68,8 @@ class Reader:
             self._rows[kind.name] = {}
             for place, row in READERS[kind.name](self, kind):
                 self._take(kind, place, row)
+            if kind in (NODES, KEYS):  # others refer to them: what is wrong with these would be told again with each of those
+                self._refusals.check()
         for name, columns in UNIQUE.items():
             self._require_one_each(name, columns)
         self._refusals.check()

@@ -85,7 +85,7 @@ def read_connection(given: Any, nodes: Rows, keeper: Keeper, credentials: Creden
         if text is not None:
             columns["fields"][name] = {"sealed": here.sealed(f"fields.{name}", text)}
     labels = {field.name: field.label for field in provider.fields}
-    lacking = [f"API key{f' ({mark})' if mark else ''}"] if mark is not None and key is None else []
+    lacking = [f"API key {mark}".strip()] if mark is not None and key is None else []
     lacking += [labels.get(name, name) for name, text in secrets.items() if text is None]
     needed = (field for field in provider.fields if field.required and field.name not in secrets)
     lacking += [field.label for field in needed if not columns["fields"].get(field.name)]

@@ -49,8 +49,8 @@ def members_of(given: Any, known: Collection[str], what: str = "") -> dict[str, 
     for name in given:
         if name not in names:
             near = difflib.get_close_matches(str(name), names, n=1)
-            told = f"{str(name)[:60]} is no member here" + (f"; the nearest is {near[0]}." if near else ".")
-            raise Invalid(told, {str(name)[:60]: told})
+            told = f"{str(name)[:60]!r} is no member here" + (f"; the nearest is {near[0]}." if near else ".")
+            raise Invalid(told, {"": told})
     return {names[name]: value for name, value in given.items()}
 
 
@@ -60,4 +60,7 @@ def _names(known: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _spelt(name: str) -> str:
+    """As the document spells it: a combo's configuration has the names that the API has for it."""
+    if name.startswith("config."):
+        return name
     return ".".join(camel(part) for part in name.split("."))

@@ -1,7 +1,8 @@
 """Settings, Backup: download the whole configuration, and restore one after looking at what that would do.
 
 Between the list that is shown and the button that confirms it, the confirming form itself carries the document, sealed by this
-gateway: that works without scripts, keeps nothing on the server, asks for no passphrase twice, and does what was shown or nothing.
+gateway: that works without scripts, keeps nothing on the server, asks for no passphrase twice, and does what was shown or
+nothing.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from omniroute.preferences.operations import chosen
 from omniroute.services import Services
 
 MOST_SHOWN = 200  # names of one kind and fate; what is more is only counted
+
+VERBS = ("added", "changed", "removed")
 
 # (the one, the many) of each kind, as the pages call them
 WORDS = {
@@ -144,16 +147,23 @@ def list_changes(found: Preview, message: str = "", status: int = 200) -> Respon
         message=message,
         lost=[each for each in fates if each.verb == "removed"],
         comes=[each for each in fates if each.verb != "removed"],
-        counts=found.plan.counts(),
-        kinds=[(kind.name, WORDS[kind.name][1].capitalize()) for kind in KINDS],
+        table=table(found),
+        going=sum(found.plan.counts().get("removed", {}).values()),
         words=WORDS,
         status=status,
     )
 
 
+def table(found: Preview) -> list[tuple[str, tuple[int, ...], int]]:
+    """(kind, [added, changed, removed], as it is) of what there is any of."""
+    counts, same = found.plan.counts(), found.plan.same
+    rows = [(kind.name, tuple(counts.get(verb, {}).get(kind.name, 0) for verb in VERBS), same[kind.name]) for kind in KINDS]
+    return [(WORDS[kind][1].capitalize(), numbers, stay) for kind, numbers, stay in rows if stay or any(numbers)]
+
+
 def fates_of(found: Preview) -> Iterator[Fate]:
     for kind in KINDS:
-        for verb in ("removed", "changed", "added"):
+        for verb in reversed(VERBS):
             rows = tuple(each for each in found.plan.changes if (each.kind, each.verb) == (kind.name, verb))
             if rows:
                 yield Fate(kind.name, verb, rows[:MOST_SHOWN], max(0, len(rows) - MOST_SHOWN))

@@ -86,7 +86,7 @@ ENDPOINTS = (
         import_,
         {
             "applied": bool,
-            "made_at": str,
+            "made_at": float,
             "program": str,
             "mode": str,
             "counts": Counts,
