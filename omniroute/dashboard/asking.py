@@ -31,6 +31,7 @@ from omniroute.relay.witness import Text as KeptText
 from omniroute.routing.configuration import ClientKey
 from omniroute.routing.resolve import require_allowed
 from omniroute.services import Services
+from omniroute.threads import off_loop
 from omniroute.usage.logs import LogView, view_of
 
 CALLER = "Playground"
@@ -177,7 +178,7 @@ def exchange(services: Services, ask: Ask, line: ClientLine) -> Iterator[Happeni
             yield Begun(reply.headers)
             yield from answer.read(reply)
         yield from answer.verdict(witness.row or {}, ask)
-    yield Done(view_of(witness.row or _unsettled(ask, services)), answer.parts, answer.given())
+    yield Done(view_of(witness.row or _unsettled(ask, services)), answer.parts, off_loop(answer.given))
 
 
 def whole(services: Services, ask: Ask, line: ClientLine) -> Outcome:

@@ -36,6 +36,7 @@ from omniroute.dashboard.playground_turns import (
     MOST_EACH,
     Turn,
     answered,
+    area,
     changed,
     checked,
     messages,
@@ -51,6 +52,7 @@ from omniroute.relay.ask import Ask
 from omniroute.relay.client_line import ClientLine
 from omniroute.routing.configuration import ClientKey
 from omniroute.services import Services
+from omniroute.threads import off_loop
 from omniroute.usage.logs import LogView
 
 
@@ -189,7 +191,7 @@ def _over(prepared: Prepared, outcome: Outcome) -> dict[str, Any]:
     new = after[len(before) :] if outcome.problem is None else ()
     return {
         "failed": outcome.problem is not None,
-        "turns": "".join(render_template("parts/playground_turn.html", turn=turn) for turn in new),
+        "turns": "".join(render_template("parts/playground_turn.html", turn=turn, area=area) for turn in new),
         "result": render_template("parts/playground_result.html", result=_result(prepared, outcome)),
     }
 
@@ -218,7 +220,8 @@ def _result(prepared: Prepared, outcome: Outcome) -> Result:
         speed=speed(row),
         problem=outcome.problem,
         partial=outcome.text if outcome.problem is not None else "",
-        raw=raw(prepared.draft, prepared.ask, witness.exchanges(), outcome.done.answered, prepared.root),
+        # Masking megabytes takes a while, which nobody else's stream has to wait for.
+        raw=off_loop(lambda: raw(prepared.draft, prepared.ask, witness.exchanges(), outcome.done.answered, prepared.root)),
     )
 
 
@@ -243,7 +246,9 @@ def _page(services: Services, sheet: Sheet, status: int = 200, result: Result | 
 
 
 def _choices(services: Services) -> dict[str, Any]:
-    return {"names": askable(services.configuration.current()), "example": EXAMPLE, "most_each": MOST_EACH}
+    configuration = services.configuration.current()
+    connected = any(configuration.connections.values())
+    return {"names": askable(configuration), "connected": connected, "example": EXAMPLE, "most_each": MOST_EACH, "area": area}
 
 
 ROUTES = (

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import orjson
+from markupsafe import Markup
 from werkzeug.datastructures import FileStorage, MultiDict
+from wtforms.widgets import html_params
 
 from omniroute.errors import BadRequest
 from omniroute.formats import ir
@@ -97,12 +100,22 @@ class Turn:
     def kept_calls(self) -> str:
         """What a hidden field holds of them."""
         names = ("id", "name", "arguments", "custom", "signature", "origin")
-        return orjson.dumps([{name: getattr(each.call, name) for name in names} for each in self.calls]).decode()
+        return _plain([{name: getattr(each.call, name) for name in names} for each in self.calls])
 
     @property
     def kept_thoughts(self) -> str:
         names = ("text", "signature", "data", "origin")
-        return orjson.dumps([{name: getattr(each, name) for name in names} for each in self.thoughts]).decode()
+        return _plain([{name: getattr(each, name) for name in names} for each in self.thoughts])
+
+
+def _plain(value: list[dict[str, Any]]) -> str:
+    """JSON that no page changes on its way: of letters that are seen (see dashboard/unseen.py)."""
+    return json.dumps(value).replace("\x7f", "\\u007f")
+
+
+def area(name: str, text: str, **attributes: Any) -> Markup:
+    """A field to write in that holds exactly this text. A browser takes the first line end away."""
+    return Markup("<textarea {}>\n{}</textarea>").format(Markup(html_params(id=name, name=name, **attributes)), text)
 
 
 # From the form ---------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ from omniroute.security.redaction import redact
 
 ROOM = 256 * 1024  # bytes of one side that are kept
 EDGE = 4096  # bytes kept beyond, so that a secret which is cut through by the limit is still known as one
-_BASE64 = re.compile(rb"([A-Za-z0-9+/]{60})[A-Za-z0-9+/]{940,}={0,2}")
+# From the start of a run on only: so a body without any is gone through once.
+_BASE64 = re.compile(rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{1000,}={0,2}")
 _COUNTS = re.compile(r"rate-?limit|tokens-(in|out)", re.IGNORECASE)  # headers with numbers, though "token" is in their names
 
 Headers = tuple[tuple[str, str], ...]
@@ -51,7 +52,7 @@ class Exchange:
 
 def without_data(body: bytes) -> bytes:
     """`body` with the middle of long base64, a picture's, left out: of what is kept, the words matter."""
-    return _BASE64.sub(lambda found: found[1] + f"... [{len(found[0]):,} characters of base64]".encode(), body)
+    return _BASE64.sub(lambda found: found[0][:60] + f"... [{len(found[0]):,} characters of base64]".encode(), body)
 
 
 class Witness:

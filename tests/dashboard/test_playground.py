@@ -19,6 +19,7 @@ from omniroute.formats import ir
 from omniroute.usage.logs import view_of
 from tests.dashboard.browsing import ORIGIN, Browser, Page
 from tests.dashboard.conftest import KEY, Desk
+from tests.dashboard.hostile import TURNED
 from tests.dashboard.playing import playing, shared_desk
 from tests.dashboard.test_pages import HOSTILE, assert_clean
 from tests.upstream.client import Upstream
@@ -78,6 +79,12 @@ def test_an_answer_with_its_figures_and_where_it_is_in_the_log(playing: Desk, ad
     row = page.follow("In the log")
     assert row.status == 200 and "Playground" in row.text
     assert upstream.last().json["system"] == [{"type": "text", "text": "Be kind."}]
+
+
+def test_an_empty_gateway_says_what_comes_first(desk: Desk) -> None:
+    page = desk.admin().open(PAGE)
+    assert_clean(page)
+    assert page.follow("Add a provider").path == "/dashboard/providers/add"
 
 
 def test_a_conversation_goes_on_and_is_edited(admin: Browser, upstream: Upstream) -> None:
@@ -222,6 +229,17 @@ def test_what_a_model_says_stays_text(admin: Browser, upstream: Upstream) -> Non
     page = page.fill({"What get_weather gives back in message 2": told}).press("Send")
     assert_clean(page)
     assert HOSTILE in page.text
+
+
+def test_what_nobody_sees_is_told_where_it_is_read_and_kept_where_it_is_sent(admin: Browser, upstream: Upstream) -> None:
+    upstream.queue({"say": "tool", "text": f"{TURNED}\x7f", "tool": "get_weather", "tool_input": {"city": f"{TURNED}\x7f"}})
+    page = admin.open(f"{PAGE}?model=chat/m").fill({MESSAGE.format(1): TURNED}).press("Send")
+    assert said(page) == [("You", TURNED), ("Model", f"{TURNED}\x7f")]
+    assert "\\u202e" in panel(page, "as-gemini") and "\u202e" not in panel(page, "line-1")
+    page.fill({"What get_weather gives back in message 2": TURNED}).press("Send")
+    _, answer, result = upstream.last().json["messages"]
+    assert answer["content"] == f"{TURNED}\x7f" and result["content"] == TURNED
+    assert json.loads(answer["tool_calls"][0]["function"]["arguments"]) == {"city": f"{TURNED}\x7f"}
 
 
 # Formats ---------------------------------------------------------------------------------------------
