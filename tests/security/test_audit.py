@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,7 +41,7 @@ def test_secrets_are_masked(parts: Parts) -> None:
     write(
         parts,
         "thing.make",
-        after={"api_key": "plain", "note": "use sk-test-0123456789", "url": "https://u:hunter2@h", "headers": {"x-token": "not-hex"}},
+        after={"api_key": "plain", "note": "sk-test-0123456789", "url": "https://u:hunter2@h", "headers": {"x-token": "not-hex"}},
     )
     dump = parts.dump()
     for secret in ("plain", "0123456789", "hunter2", "not-hex"):
@@ -132,3 +134,17 @@ def test_what_things_that_are_gone_were_called(parts: Parts) -> None:
     write(parts, "connection.update", before={"is_active": True}, after={"is_active": False})
     assert parts.audit.last_known(["thing:1", "thing:2"]) == {"thing:1": LastKnown("second", "openai")}
     assert parts.audit.last_known([]) == {}
+
+
+def test_only_here_rows_are_touched_and_only_added() -> None:
+    """Nobody else knows the table, so nobody else can change or delete a row; and here nothing is written but by `record`."""
+    root = Path(__file__).parents[2] / "omniroute"
+    knows = {
+        str(path.relative_to(root))
+        for path in root.rglob("*.py")
+        if "AuditRow" in (text := path.read_text()) or "audit_rows" in text
+    }
+    assert knows == {"models/audit.py", "models/tables.py", "security/audit.py"}
+    text = (root / "security" / "audit.py").read_text()
+    assert text.count("session.add(") == 1
+    assert not re.findall(r"\.(delete|update|merge|insert|execute)\(", text)
