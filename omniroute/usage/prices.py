@@ -82,6 +82,9 @@ class PricedView:
     tiers: tuple[StepView, ...] = ()
 
 
+Named = tuple[str, str]  # provider's id, model or glob
+
+
 class Prices:
     def __init__(self, database: Database, store: ConfigurationStore, catalog: Catalog, clock: Clock) -> None:
         self._database, self._store, self._catalog, self._clock = database, store, catalog, clock
@@ -114,16 +117,16 @@ class Prices:
     def put(self, provider: str, model: str, given: Mapping[str, Any], by: Actor) -> PriceView:
         """Set one. `provider` is the id or alias of a native provider, or the id of a node. Raises Invalid, Missing."""
         row = {"provider": provider, "model": model, **given}
-        return self._store.change(lambda session: self._put(session, row, by))
+        return self._store.change(lambda session: self._put(session, row, by, _named_so_far(session)))
 
     def put_all(self, rows: Sequence[Mapping[str, Any]], by: Actor) -> tuple[PriceView, ...]:
         """Set each of them, or none; others stay. Raises Invalid and Missing with fields such as prices[2].input."""
 
         def work(session: Session) -> tuple[PriceView, ...]:
-            views, wrong = [], list[tuple[int, OperationError]]()
+            views, wrong, there = [], list[tuple[int, OperationError]](), _named_so_far(session)
             for number, row in enumerate(rows):
                 try:
-                    views.append(self._put(session, row, by))
+                    views.append(self._put(session, row, by, there))
                 except (Invalid, Missing) as exc:
                     wrong.append((number, exc))
             if wrong:
@@ -147,17 +150,18 @@ class Prices:
 
         self._store.change(work)
 
-    def _put(self, session: Session, given: Mapping[str, Any], by: Actor) -> PriceView:
+    def _put(self, session: Session, given: Mapping[str, Any], by: Actor, there: set[Named]) -> PriceView:
         name, model, price = read_price(given)
         provider_id, now = self._provider_id(session, name), self._clock.now()
         row = session.get(PriceRow, (provider_id, model))
         before = None if row is None else _audited(row)
         if row is None:
-            if session.scalars(sa.select(sa.func.count()).select_from(PriceRow)).one() >= MOST:
+            if len(there) >= MOST:
                 message = f"There may be at most {MOST:,} prices; a name such as claude-* stands for many models."
                 raise Invalid(message, {"model": message})
             row = PriceRow(provider_id=provider_id, model=model)
             session.add(row)
+            there.add((provider_id, model))
         if row.price != as_stored(price):
             row.price, row.updated_at = as_stored(price), now
             record(session, now, by, "price.put", _subject(row), before, _audited(row))
@@ -227,6 +231,11 @@ def as_stored(price: Price) -> dict[str, Any]:
         "tiers": [[above, asdict(rates)] for above, rates in price.tiers],
         "request": price.request,
     }
+
+
+def _named_so_far(session: Session) -> set[Named]:
+    """Read once, not counted anew for each of thousands."""
+    return {(provider_id, model) for provider_id, model in session.execute(sa.select(PriceRow.provider_id, PriceRow.model))}
 
 
 def _view(row: PriceRow) -> PriceView:
