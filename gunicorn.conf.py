@@ -167,8 +167,14 @@ def _announce(services: Any) -> None:
     token = services.accounts.setup_token()
     if token is not None:
         print(f"Set the dashboard's password here, once: {settings.address}/setup?token={token}", flush=True)
-    if settings.require_api_key == "false" and not settings.loopback:
+    if settings.require_api_key == "false" and not settings.loopback and not _keys_for_all(services):
         print("WARNING: REQUIRE_API_KEY=false on a public address: anybody who reaches it spends your credit.", flush=True)
+
+
+def _keys_for_all(services: Any) -> bool:
+    from omniroute.edge.callers import always_chosen  # here: the master imports nothing of what its workers load
+
+    return always_chosen(services.configuration.current().settings)
 
 
 def _watch_configuration(services: Any) -> None:

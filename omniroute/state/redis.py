@@ -215,7 +215,7 @@ class RedisState:
     def server(self) -> str:
         """What answers, such as "Redis 7.2.4" or "Valkey 8.1.1". Raises DatabaseAway, also where INFO is not allowed."""
         with self._client.using() as redis:
-            told: Mapping[str, Any] = redis.info("server")  # type: ignore[assignment]  # typed for both kinds of client
+            told: Mapping[str, Any] = redis.info("server")
         # Valkey tells its own beside the version of Redis that it stands in for (its notes for release 7.2.4, 2024-04).
         name, version = ("Valkey", told["valkey_version"]) if "valkey_version" in told else ("Redis", told.get("redis_version"))
         return f"{name} {version}" if version else name

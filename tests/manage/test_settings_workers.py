@@ -6,11 +6,14 @@ from collections.abc import Callable
 
 from tests.gateway import Gateway
 from tests.relay.chaos.workers import Workers, each_worker
+from tests.upstream.client import until
 from tests.upstream.raw import Answer
 
 
 def test_both_workers_hold_what_was_chosen(gateway: Callable[..., Gateway]) -> None:
-    here = gateway(workers=2)
+    here = gateway(workers=2, HOST="0.0.0.0", REQUIRE_API_KEY="false", TRUSTED_HOSTS="127.0.0.1")
+    warned = "WARNING: REQUIRE_API_KEY=false on a public address"
+    until(lambda: warned in here.output(), 10, here.output)
     key = here.make_key()
     with each_worker(here) as workers:
         assert [each.status for each in asked(workers)] == [200, 200]
