@@ -430,7 +430,9 @@
   document.addEventListener("htmx:beforeSwap", (event) => holdFocus(event, [event.detail.target]));
   document.addEventListener("htmx:afterSettle", (event) => {
     const { xhr, target } = event.detail;
-    if (xhr && xhr.focused && lost()) placeFocus(xhr.focused, target.isConnected ? target : event.target);
+    if (!xhr || !xhr.focused || !lost()) return;
+    const successor = target.id && document.getElementById(target.id); // what came beside it, such as a message, is told here too
+    placeFocus(xhr.focused, target.isConnected ? target : successor || event.target);
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     const was = event.detail.xhr.focused;

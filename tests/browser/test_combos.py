@@ -164,7 +164,7 @@ def test_a_list_that_renews_itself_keeps_the_focus_and_complains_once(here: Gate
         pass
     with page.expect_response("**/dashboard/combos/live"):
         pass
-    expect(page.locator("#toasts .note")).to_have_count(1)
+    expect(page.locator("#toasts .note-bad")).to_have_count(1)
     expect(switch).to_be_focused()
 
 

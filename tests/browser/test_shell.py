@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.axe import violations
 from tests.browser.chromium import Watch
 from tests.browser.test_dashboard import sign_in
 from tests.gateway import Gateway, running_gateway
 from tests.upstream.relay import Relay
 
 HOSTILE = "<img src=x onerror=alert(1)>"
+# Opened, typed into and answered with Enter before the list can be there: that counts all the same.
+AT_ONCE = """() => {
+    document.querySelector("[data-palette]").click();
+    const field = document.querySelector(".palette input");
+    field.value = "everyday";
+    field.dispatchEvent(new Event("input"));
+    field.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter"}));
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +37,17 @@ def here(tmp_path_factory: pytest.TempPathFactory, relay_process: Relay) -> Iter
         yield made
 
 
+def ready(page: Page) -> None:
+    """The scripts of the page have run: they say on the button on top which keys open the palette."""
+    expect(page.locator("[data-palette] kbd")).not_to_be_empty()
+
+
+def press(page: Page, *keys: str) -> None:
+    ready(page)
+    for key in keys:
+        page.keyboard.press(key)
+
+
 def options(page: Page) -> list[str]:
     return page.get_by_role("dialog", name="Find anything").locator(".palette-label").all_inner_texts()
 
@@ -36,7 +56,7 @@ def test_the_palette_finds_by_keyboard_alone(here: Gateway, page: Page) -> None:
     sign_in(page, here, "/dashboard/keys")
     create = page.get_by_role("link", name="Create key")
     create.focus()
-    page.keyboard.press("Control+k")
+    press(page, "Control+k")
     field = page.get_by_role("combobox", name="what you want to do")
     expect(field).to_be_focused()
     expect(page.locator(".palette [role=option]").first).to_have_attribute("aria-selected", "true")
@@ -55,6 +75,7 @@ def test_the_palette_finds_by_keyboard_alone(here: Gateway, page: Page) -> None:
         assert -1 not in places, (wanted, options(page))
         assert places == sorted(places), wanted
     assert options(page) == [HOSTILE]
+    assert violations(page) == []
 
     # Home, End and the arrows, round both ends; the list says which line is meant.
     field.fill("add")
@@ -66,13 +87,14 @@ def test_the_palette_finds_by_keyboard_alone(here: Gateway, page: Page) -> None:
 
     # A combo, a provider, something to do: each by its name and Enter.
     for wanted, heading in (("every", "everyday"), ("team", "team"), ("add openai", "Add OpenAI Compatible")):
-        page.keyboard.press("Control+k")
+        press(page, "Control+k")
         page.keyboard.type(wanted)
         expect(page.locator(".palette [role=option]").first).to_contain_text(heading)
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", level=1)).to_have_text(heading)
 
     # The last ones come first; what nothing fits leads to the page; the colours change on the spot; the button opens it too.
+    ready(page)
     page.get_by_role("button", name="Find anything").click()
     expect(page.locator(".palette [role=option]").first).to_contain_text("Add OpenAI Compatible")
     assert options(page)[:3] == ["Add OpenAI Compatible", "team", "everyday"]
@@ -83,16 +105,10 @@ def test_the_palette_finds_by_keyboard_alone(here: Gateway, page: Page) -> None:
     page.keyboard.type("none-such")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Nothing is called “none-such”")).to_be_visible()
-    asked: list[Route] = []
-    page.route("**/dashboard/palette", lambda route: asked.append(route))
-    with page.expect_request("**/dashboard/palette"):
-        page.keyboard.press("Control+k")
-    page.keyboard.type("everyday")
-    page.keyboard.press("Enter")  # before the list is there: it counts all the same
-    asked.pop().continue_()
-    page.unroute("**/dashboard/palette")
+    ready(page)
+    page.evaluate(AT_ONCE)
     expect(page.get_by_role("heading", level=1)).to_have_text("everyday")
-    page.keyboard.press("Control+k")
+    press(page, "Control+k")
     page.keyboard.type("sign out")
     page.keyboard.press("Enter")
     expect(page.get_by_label("Password")).to_be_visible()
@@ -100,30 +116,26 @@ def test_the_palette_finds_by_keyboard_alone(here: Gateway, page: Page) -> None:
 
 def test_shortcuts_of_plain_keys_lead_on_and_leave_typing_alone(here: Gateway, page: Page) -> None:
     sign_in(page, here)
-    page.keyboard.press("g")
-    page.keyboard.press("c")
+    press(page, "g", "c")
     expect(page).to_have_url(here.url + "/dashboard/combos")
+    ready(page)
     page.get_by_role("switch", name="everyday is on").focus()
     page.keyboard.press("?")
     shown = page.get_by_role("dialog", name="Keyboard shortcuts")
     expect(shown).to_contain_text("Find anything")
-    page.keyboard.press("g")
-    page.keyboard.press("k")  # not from within a dialog
+    assert violations(page) == []
+    press(page, "g", "k")  # not from within a dialog
     shown.get_by_label("Shortcuts of plain keys").uncheck()
     page.keyboard.press("Escape")
     expect(page.get_by_role("switch", name="everyday is on")).to_be_focused()
-    page.keyboard.press("?")
-    page.keyboard.press("g")
-    page.keyboard.press("k")
-    page.keyboard.press("Control+k")  # the first that answers
+    press(page, "?", "g", "k", "Control+k")  # the last is the first that answers
     page.keyboard.type("shortcuts")
     page.keyboard.press("Enter")
     expect(page).to_have_url(here.url + "/dashboard/combos")
     shown.get_by_label("Shortcuts of plain keys").check()
     shown.get_by_role("button", name="Close").click()
 
-    page.keyboard.press("g")
-    page.keyboard.press("k")
+    press(page, "g", "k")
     expect(page).to_have_url(here.url + "/dashboard/keys")
     page.get_by_role("link", name="Create key").first.click()
     page.get_by_label("Name", exact=True).press_sequentially("/?gk")
@@ -131,7 +143,7 @@ def test_shortcuts_of_plain_keys_lead_on_and_leave_typing_alone(here: Gateway, p
 
     # A page without a search of its own opens the palette for "/".
     page.get_by_role("heading", level=1).click()
-    page.keyboard.press("/")
+    press(page, "/")
     expect(page.get_by_role("combobox", name="what you want to do")).to_be_focused()
 
 
