@@ -59,6 +59,7 @@ def run_together(programs: list[str]) -> list[str]:
 
 def test_from_the_printed_link_to_the_first_answer_and_the_clients_first_request(here: Gateway, page: Page, relay: Relay) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=here.url)
+    page.emulate_media(reduced_motion="reduce")
     open_printed_link(page, here)
     # A provider: found by typing; a wrong key is told before it is saved, the right one is taken.
     page.get_by_role("searchbox").fill("agentr")
