@@ -142,7 +142,7 @@ def delete(services: Services, connection_id: str) -> ResponseReturnValue:
 def lost(services: Services, row: ConnectionView) -> list[str]:
     """What goes with a connection and what stays, in sentences."""
     key = (
-        f"Its stored API key ({row.key_hint}) is lost. The gateway can't show it again."
+        f"Its stored API key is lost. The gateway can't show it again: {row.key_hint}."
         if row.has_key
         else "Its settings are lost."
     )

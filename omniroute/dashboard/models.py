@@ -44,7 +44,7 @@ ORDERS: dict[str, tuple[Callable[[ModelView, Prices], Any], str]] = {
 @dataclass(frozen=True, slots=True)
 class Listing:
     """The models that fit, cut to what a page bears. `query` is what of the address means something, for links. `prices` are
-    those that count now, by model id. `counts` says how many each of KEPT leaves. `try_at` is the playground's address. `begin`
+    those that count now, by model id. `hidden` of all are hidden. `try_at` is the playground's address. `begin`
     is the place of the first row among those that fit, from 0; `whole` is whether all were asked for, by pages.
     """
 
@@ -52,7 +52,7 @@ class Listing:
     rows: tuple[ModelView, ...]
     found: int
     total: int
-    counts: Mapping[str, int]
+    hidden: int
     prices: Prices
     try_at: str
     begin: int
@@ -63,10 +63,6 @@ class Listing:
         return self.query.get("q", "")
 
     @property
-    def hidden(self) -> int:
-        return self.counts["hidden"]
-
-    @property
     def pages(self) -> tuple[int | None, int | None]:
         """Where the page before and the one after begin; None where there is none."""
         after = self.begin + len(self.rows)
@@ -74,10 +70,9 @@ class Listing:
         return before, after if self.whole and after < self.found else None
 
     @property
-    def choices(self) -> list[tuple[str, str, int]]:
-        """What it can be narrowed to: name, label and how many that leaves. What leaves none is left out."""
-        chosen = self.query.get("show")
-        return [(name, label, self.counts[name]) for name, (label, _) in KEPT.items() if self.counts[name] or name == chosen]
+    def choices(self) -> list[tuple[str, str]]:
+        """What it can be narrowed to: name and label."""
+        return [(name, label) for name, (label, _) in KEPT.items()]
 
     def sorted(self, column: str) -> str:
         """The direction in which it is sorted by this column now, "" if it is not."""
@@ -101,7 +96,7 @@ def listing(services: Services, provider_id: str) -> Listing:
         rows=rows,
         found=len(found),
         total=len(models),
-        counts={name: sum(keep(row) for row in models) for name, (_, keep) in KEPT.items()},
+        hidden=sum(row.hidden for row in models),
         prices=services.prices.of(provider_id, [row.id for row in rows]),
         try_at=url_for("dashboard.playground") if "dashboard.playground" in current_app.view_functions else "",
         begin=begin,

@@ -113,7 +113,7 @@ def fill_in(page: Page, **values: str) -> None:
 
 def verdict(page: Page) -> Locator:
     """What Check or Test has said."""
-    return page.locator("#verdict")
+    return page.locator(".verdict")
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def test_test_shows_its_verdict_in_place(filled: tuple[Gateway, str], page: Page
     here, node = filled
     sign_in(page, here, f"/dashboard/providers/{node}")
     page.get_by_role("button", name="Test second").click()
-    expect(page.locator("#verdict")).to_contain_text("Not valid")
+    expect(page.locator(".verdict")).to_contain_text("Not valid")
     page.get_by_role("button", name="Test first").click()
     expect(page.locator("tbody", has=page.get_by_role("button", name="Test first"))).to_contain_text("Active")
 
@@ -194,7 +194,7 @@ def test_everything_works_without_scripts(here: Gateway, chromium: Browser, watc
     page.get_by_role("button", name="Add Connection").click()
     expect(page.get_by_text("Active", exact=True).first).to_be_visible()
     page.get_by_role("button", name="Test Relay").click()
-    expect(page.locator("#verdict")).to_contain_text("Valid")
+    expect(page.locator(".verdict")).to_contain_text("Valid")
     page.get_by_role("link", name="Open menu").or_(page.get_by_role("button", name="Open menu")).click()
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Home").click()
     expect(page.get_by_text("claude --model relay/")).to_be_visible()
