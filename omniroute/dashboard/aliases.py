@@ -59,7 +59,7 @@ def delete(services: Services) -> ResponseReturnValue:
         else:
             undo.offer(f"Alias {pattern} deleted.", "alias.delete", f"alias:{pattern}")
         return go("aliases")
-    lost = [f"Requests for {pattern} no longer go to {row.model}.", f"{row.model} itself stays as it is."]
+    lost = [f"Requests for {pattern} no longer go to {row.model}.", f"{row.model} itself stays as it is.", undo.FOR_A_WHILE]
     values = {"question": f"Delete the alias “{pattern}”?", "lost": lost, "verb": "Delete alias", "action": request.full_path}
     return confirmation(values, title="Delete alias", back=("aliases", {}), here="aliases")
 

@@ -106,6 +106,8 @@ def lost(services: Services, row: ComboView) -> list[str]:
     told = [f"Requests for {row.name} will no longer be answered.", f"Gone with it: {steps} and their order. Log rows stay."]
     if within:
         told.append(f"It is a step of {', '.join(within)}; it can't be deleted before it is taken out there.")
+    else:
+        told.append(undo.FOR_A_WHILE)
     if aliases:
         told.append(f"These aliases lead to it: {', '.join(aliases)}.")
     return told

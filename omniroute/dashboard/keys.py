@@ -147,6 +147,7 @@ def rotate(services: Services, key_id: str) -> ResponseReturnValue:
         row, plain = services.keys.rotate(key_id, actor())
         return made(services, row, plain, "Key replaced")
     lost = [f"{row.hint} stops working at once; whoever uses it needs the new one.", "Its limits and its log rows stay."]
+    lost.append(undo.NOT_THIS)
     values = {"question": f"Replace the key “{row.name}”?", "lost": lost, "verb": "Replace key"}
     return confirmation(values, title="Replace key", back=("keys", {}), here="keys")
 

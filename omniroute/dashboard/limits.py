@@ -81,6 +81,7 @@ def delete(services: Services, budget_id: str) -> ResponseReturnValue:
             undo.offer(f"The budget of {row.key_name} is deleted.", "budget.delete", f"budget:{row.api_key_id}:{row.period}")
         return go("limits")
     lost = [f"The key {row.key_name} may then spend as much as it likes in a {row.period}.", "Its other limits stay."]
+    lost.append(undo.FOR_A_WHILE)
     values = {"question": f"Delete this budget of “{row.key_name}”?", "lost": lost, "verb": "Delete budget"}
     return confirmation(values, title="Delete budget", back=("limits", {}), here="limits")
 

@@ -112,7 +112,7 @@ def delete(services: Services) -> ResponseReturnValue:
             undo.offer(f"Your price of {model} is deleted.", "price.delete", f"price:{provider_id}/{model}")
         return go("pricing")
     lost = ["From then on the provider's list counts, or what is collected; without either its cost is unknown."]
-    lost.append("What was counted until now stays as it is.")
+    lost += ["What was counted until now stays as it is.", undo.FOR_A_WHILE]
     values = {"question": f"Delete your price of “{model}”?", "lost": lost, "verb": "Delete price", "action": request.full_path}
     return confirmation(values, title="Delete price", back=("pricing", {}), here="pricing")
 

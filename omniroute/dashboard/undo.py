@@ -29,6 +29,7 @@ JUST_NOW = 10.0  # seconds: how long a request may take from its change to its t
 
 Place = tuple[str, dict[str, str]]  # a page's endpoint and what its address holds
 NOT_THIS = "This can't be undone."
+FOR_A_WHILE = f"You can undo this for {WITHIN / 60:.0f} minutes."
 CHANGED = "This has been changed again since, so nothing was undone. Look at it as it is now, and change it by hand."
 TOO_LATE = f"A change can be undone for {WITHIN / 60:.0f} minutes. Change it by hand instead."
 DONE = "This was undone already."
