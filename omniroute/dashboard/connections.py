@@ -141,12 +141,12 @@ def delete(services: Services, connection_id: str) -> ResponseReturnValue:
 
 def lost(services: Services, row: ConnectionView) -> list[str]:
     """What goes with a connection and what stays, in sentences."""
-    key = (
-        f"Its stored API key is lost. The gateway can't show it again: {row.key_hint}."
-        if row.has_key
-        else "Its settings are lost."
-    )
-    told = [key, undo.NOT_THIS]
+    told = [
+        "Its stored API key is lost. The gateway can't show it again." if row.has_key else "Its settings are lost.",
+        undo.NOT_THIS,
+    ]
+    if len(row.key_hint) > 3:  # of a short key there is no more than "..."
+        told.insert(1, f"It is the key {row.key_hint}.")
     others = [other for other in services.connections.list(row.provider_id) if other.id != row.id and other.is_active]
     if row.is_active and not others:
         told.append(f"It is the last connection in use: requests for {row.prefix}/… will no longer be answered.")
