@@ -35,6 +35,10 @@ NO_PAGES = (
     "/dashboard/combos/<combo_id>/now",
     "/dashboard/usage/series",
     "/dashboard/logs/tail",
+    "/dashboard/live",
+    "/dashboard/palette",
+    "/dashboard/start/progress",
+    "/dashboard/start/heard",
 )
 # Pages that send on who is signed in.
 BEFORE = ("/setup", "/login")
@@ -56,17 +60,19 @@ class House:
 
 # Pages that have something to show only when they are asked for something, or by another id than the others of that name.
 OTHER: dict[str, str] = {
+    "/dashboard/start/providers/<provider_id>": "/dashboard/start/providers/agentrouter",
+    "/dashboard/search": "/dashboard/search?q=team",
     "/dashboard/providers/add/<provider_id>": "/dashboard/providers/add/agentrouter",
     "/dashboard/aliases/delete": "/dashboard/aliases/delete?pattern=fast",
     "/dashboard/pricing/delete": "/dashboard/pricing/delete?provider=agentrouter&model=glm-5.1",
     "/dashboard/resolve": "/dashboard/resolve?model=everyday",
+    "/dashboard/settings/about/<name>": "/dashboard/settings/about/settings",
 }
 
 
 @contextmanager
 def furnished(folder: Path, relay: Relay, upstream: Upstream) -> Iterator[House]:
     with running_gateway(folder, ENABLE_CC_COMPATIBLE_PROVIDER="true", PROVIDER_BASE_URLS=f"agentrouter={relay.url}") as here:
-    "/dashboard/settings/about/<name>": "/dashboard/settings/about/settings",
         yield furnish(here, relay, upstream)
 
 
@@ -78,6 +84,8 @@ def furnish(here: Gateway, relay: Relay, upstream: Upstream) -> House:
     here.add_connection(node, GOOD, "first")
     bad = here.add_connection(node, BAD, "second")
     chat = here.add_upstream("chat", upstream.v1)
+    here.api("POST", "/api/provider-models", {"provider": node, "modelIds": ["claude-opus-4-6", "glm-5.1", "deepseek-v3.2"]})
+    here.api("POST", "/api/provider-models", {"provider": chat, "modelIds": ["small", "large"]})
     for connection in (native, bad):
         here.api("POST", f"/api/providers/{connection}/test")
     here.add_combo("cheap", "chat/small", "team/glm-5.1")
