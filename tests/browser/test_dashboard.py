@@ -62,6 +62,7 @@ def test_check_before_save_keeps_the_form_and_its_key(here: Gateway, page: Page,
 
 def test_the_catalogue_filters_while_one_types(here: Gateway, page: Page) -> None:
     sign_in(page, here, "/dashboard/providers/add")
+    expect(page.locator("[data-palette] kbd")).not_to_be_empty()  # the scripts that know "/" have run
     page.keyboard.press("/")
     page.keyboard.type("agentr")
     expect(page.locator("#found article")).to_have_count(1)
