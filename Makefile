@@ -3,6 +3,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 PYTHON ?= python3
 VENV := .venv
+JOBS ?= 2
 BIN := $(VENV)/bin
 SDKS := $(patsubst requirements-sdks/%.txt,$(VENV)/sdks/%/installed,$(wildcard requirements-sdks/*.txt))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
@@ -26,7 +27,7 @@ migrate: install ## bring the database to this release's schema
 
 test: install-dev $(SDKS) ## all tests, against real servers and a real browser
 	@scripts/test-needs
-	@exec $(BIN)/python -m pytest $(PYTEST)
+	@exec $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST)
 
 check: install-dev ## formatting, lint, types, house rules
 	@$(BIN)/ruff format --check .
