@@ -109,8 +109,9 @@ class AuditFilters:
     """What is "" or None filters nothing.
 
     `kind` is one of KINDS. `action` may be what stands before a dot, such as "connection". `actor` is one of ACTORS, or
-    "key:<name>" for one key. `text` is looked for in what a row holds and in the names that its subject has had, whatever its case. Times are epoch
-    seconds, `until` is not included. With `hide_system` the gateway's own rows are left out, unless `actor` asks for them.
+    "key:<name>" for one key. `text` is looked for in what a row holds and in the names that its subject has had, whatever its
+    case. Times are epoch seconds, `until` is not included. With `hide_system` the gateway's own rows are left out, unless
+    `actor` asks for them.
     """
 
     kind: str = ""

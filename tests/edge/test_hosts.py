@@ -116,7 +116,7 @@ def test_a_preference_never_takes_a_name_away() -> None:
 
 def test_nobody_takes_out_the_name_that_he_came_by() -> None:
     hosts = Hosts(Settings())
-    with pytest.raises(Invalid, match="You came here by gateway.example.com") as refused:
+    with pytest.raises(Invalid, match=r"You came here by gateway\.example\.com") as refused:
         hosts.need_way("gateway.example.com", {"allowed_hosts": ["nas.lan"]})
     assert list(refused.value.fields) == ["allowed_hosts"]
     for fine in (["gateway.example.com"], [" .EXAMPLE.com "]):
