@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from omniroute.connections.resilience import HeldView
 from omniroute.connections.shown import ConnectionView
 from omniroute.dashboard.remedies import Behind, Where, behind
+from omniroute.errors import Missing
 from omniroute.providers.values import Provider
 from omniroute.routing.troubleshooting import told_in
 from omniroute.routing.verdict import Verdict
@@ -16,6 +17,7 @@ from omniroute.services import Services
 
 # What is held and healed by time. A breaker that only counts as yet holds up nothing.
 PASSING = ("open", "half-open", "locked", "cooling")
+GONE = "There is no such connection. It may have been deleted in another window."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,14 @@ def line(services: Services, provider: Provider, connection_id: str, verdict: Ve
     """That of one; None when it is gone."""
     found = lines(services, provider, {connection_id: verdict})
     return next((each for each in found if each.row.id == connection_id), None)
+
+
+def existing(services: Services, connection_id: str) -> ConnectionView:
+    """Raises Missing, in words for who has pressed a button of a row that was there a moment ago."""
+    try:
+        return services.connections.get(connection_id)
+    except Missing as gone:
+        raise Missing(GONE) from gone
 
 
 def passing(held: Sequence[HeldView], row: ConnectionView) -> tuple[HeldView, ...]:

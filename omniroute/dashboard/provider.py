@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from omniroute.dashboard import undo
 from omniroute.dashboard.connection_forms import ConnectionForm, form_for, known, own_fields, say
-from omniroute.dashboard.connection_rows import line, lines
+from omniroute.dashboard.connection_rows import GONE, existing, line, lines
 from omniroute.dashboard.forms import fresh_status, refuse
 from omniroute.dashboard.home import Connected
 from omniroute.dashboard.models import listing
@@ -79,11 +79,11 @@ def add_connection(services: Services, provider_id: str) -> ResponseReturnValue:
 
 def test(services: Services, connection_id: str) -> ResponseReturnValue:
     """Test a saved connection; the verdict stands under its row. `quiet` is asked for by one Test of many."""
-    row = services.connections.get(connection_id)
+    row = existing(services, connection_id)
     found, tested = known(services, row.provider_id), ask_one(services.probe, row, actor(), request.form.get("model", "").strip())
     shown = None if tested is None else line(services, found, row.id, tested.verdict)
     if tested is None or shown is None:
-        raise Missing("This connection has been deleted meanwhile.")
+        raise Missing(GONE)
     if not wants_part():
         return show(services, row.provider_id, verdicts={row.id: tested.verdict})
     return part(
@@ -113,10 +113,10 @@ def order(services: Services, provider_id: str) -> ResponseReturnValue:
 
 def move(services: Services, connection_id: str) -> ResponseReturnValue:
     """One place up or down, without scripts."""
-    row = services.connections.get(connection_id)
+    row = existing(services, connection_id)
     ids = [each.id for each in services.connections.list(row.provider_id)]
     if row.id not in ids:
-        raise Missing("This connection has been deleted meanwhile.")
+        raise Missing(GONE)
     at, step = ids.index(row.id), -1 if request.form.get("to") == "up" else 1
     ids.insert(max(0, at + step), ids.pop(at))
     services.connections.reorder(row.provider_id, ids, actor())

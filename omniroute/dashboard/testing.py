@@ -13,7 +13,7 @@ from flask import flash, request
 from flask.typing import ResponseReturnValue
 
 from omniroute.connections.shown import ConnectionView
-from omniroute.dashboard.connection_rows import outcome, summary
+from omniroute.dashboard.connection_rows import GONE, existing, outcome, summary
 from omniroute.dashboard.remedies import Behind, Where, behind
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import go, page, part, wants_part
@@ -60,10 +60,10 @@ def test_all(services: Services) -> ResponseReturnValue:
 
 def test_line(services: Services, connection_id: str) -> ResponseReturnValue:
     """One of them."""
-    row = services.connections.get(connection_id)
+    row = existing(services, connection_id)
     tested = ask_one(services.probe, row, actor())
     if tested is None:
-        raise Missing("This connection has been deleted meanwhile.")
+        raise Missing(GONE)
     if not wants_part():
         flash(f"{row.name}: {tested.verdict.diagnosis.message}", "good" if outcome(tested.verdict) == "good" else "warn")
         return go("testing")

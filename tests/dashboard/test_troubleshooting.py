@@ -102,7 +102,7 @@ def test_a_warning_offers_another_model_and_it_is_asked(desk: Desk, admin: Brows
     page = admin.open(f"/dashboard/providers/{node}").press("Test good")
     assert "The plan covers other models" in page.text
     assert page.links()["Test with another model"] == f"/dashboard/providers/{node}#model-{row}"
-    page = page.fill({"Test with another model": " glm-5.1 "}).press("Test good with this model")
+    page = page.fill({"Test with another model": " glm-5.1 "}).press("Test this model through good")
     assert "'glm-5.1' answered" in page.text
     relay.plan()
 
