@@ -107,7 +107,9 @@ def test_an_image_a_tool_and_a_stop(here: Gateway, page: Page, watch: Watch, ups
     page.get_by_role("button", name="Ask again instead of message 3").click()
     expect(page.get_by_label("Model (message 3)")).to_have_value("Another answer.")
     expect(said).to_have_count(4)
-    page.get_by_role("link", name="In the log").click()
+    link = page.get_by_role("link", name="In the log")
+    here.log_rows(1, requestId=(link.get_attribute("href") or "").rpartition("/")[2])  # it is written a moment later
+    link.click()
     expect(page.get_by_role("heading", name="Attempts")).to_be_visible()
 
 
