@@ -167,17 +167,12 @@ class Planner:
         was = self._stored.rows["connections"].get((row["id"],))
         there = was is not None and self._goes(was, self._stored.rows) == self._goes(row, after)
         why = _why_off(row, read)
-        if (
-            why is None
-            and was is not None
-            and not there
-            and (row["id"],) not in read.rows["connections"]
-            and sealed_of_connection(row)
-        ):
+        if was is not None and not there and (row["id"],) not in read.rows["connections"] and sealed_of_connection(row):
             why = "Its provider has another address since a backup was restored. See that it is right, then switch this on."
         if why is not None:
-            same = was is not None and not was["is_active"] and was["status_reason"] == why
-            return row if same else {**row, **UNTESTED, "is_active": False, "status_reason": why, "status_at": self._now}
+            told = was is not None and was["status_reason"] == why
+            status = {} if told else {**UNTESTED, "status_reason": why, "status_at": self._now}
+            return {**row, **status, "is_active": False}
         if was is None or (there and was["key_digest"] == row["key_digest"] and row["provider_id"] not in moved):
             return row
         return {**row, **UNTESTED}

@@ -51,7 +51,7 @@ class Read:
 
 
 class Reader:
-    """`rest` are the rows that stay beside those of the document, by kind: none where it replaces all."""
+    """`rest` are the rows that are here, by kind, and stay where the document has none in their place: none if all go."""
 
     def __init__(
         self, document: Document, rest: Mapping[str, Rows], keeper: Keeper, credentials: Credentials, now: float
@@ -106,7 +106,8 @@ class Reader:
             other = owners.setdefault(values, identity)
             if other != identity:
                 first = self._all(name)[other]
-                told = f"has the same {ONE_EACH[name]} as {first['name']!r}; only one may have it."
+                where = "here already; change or delete that one first" if other not in self._rows[name] else "in the file too"
+                told = f"There is another with the same {ONE_EACH[name]}, {first['name']!r}, {where}."
                 self._refusals.note(f"{name} {row['name']!r}", told)
 
     # One kind after the other -------------------------------------------------------------------

@@ -6,7 +6,7 @@ be there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from omniroute.backup.kinds import Row
@@ -27,13 +27,13 @@ STEP = ("id", "provider", "model", "combo", "connection_id", "weight", "label", 
 
 
 def read_combos(given: list[Any], rest: Iterable[Row], refusals: Refusals, now: float) -> list[Row]:
-    """`rest` are the rows that stay beside them."""
+    """`rest` are the rows that are here, of which those of the same id give way."""
     heads: list[tuple[str, dict[str, Any], Combo]] = []
     for number, each in enumerate(given):
         with refusals.at(f"combos[{number}]"):
             members = members_of(each, COMBO)
             heads.append((f"combos[{number}]", members, _head(members)))
-    beside = {combo.name: combo for combo in (combo_value(ComboRow(**row)) for row in rest)}
+    beside = {row["name"]: combo_value(ComboRow(**row)) for row in _others(rest, "id", given)}
     known = {**beside, **{head.name: head for _, _, head in heads}}
     rows: list[Row] = []
     combos = dict(beside)
@@ -50,6 +50,12 @@ def read_combos(given: list[Any], rest: Iterable[Row], refusals: Refusals, now: 
             with refusals.at(place):
                 require_nesting(head.name, combos)
     return rows
+
+
+def _others(rest: Iterable[Row], identity: str, given: Iterable[Any]) -> Iterator[Row]:
+    """Those of `rest` that none of the document's takes the place of."""
+    own = {str(each.get(identity)) for each in given if isinstance(each, Mapping)}
+    return (row for row in rest if row[identity] not in own)
 
 
 def _head(members: Mapping[str, Any]) -> Combo:
@@ -113,8 +119,8 @@ def read_aliases(given: list[Any], rest: Iterable[Row], combos: Iterable[str], r
             members.append(members_of(each, ALIAS))
     if len(members) < len(given):
         return []
-    own = {each.get("pattern") for each in members}
-    beside = [{name: row[name] for name in ALIAS} for row in rest]
+    own = {str(each.get("pattern")) for each in members}
+    beside = [{name: row[name] for name in ALIAS} for row in _others(rest, "pattern", members)]
     try:
         read = alias_checks.read_all([*members, *beside], [name for name in combos if name not in own])
     except Invalid as exc:

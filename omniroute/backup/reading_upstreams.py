@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from omniroute.backup.keeping import Keeper, Source
+from omniroute.backup.keeping import WIRE, Keeper, Source
 from omniroute.backup.kinds import SECRET, Row, Rows
 from omniroute.backup.refusals import members_of
 from omniroute.connections import nodes as node_checks
@@ -41,7 +41,7 @@ class Landed:
 def read_node(given: Any, keeper: Keeper, now: float) -> Landed:
     """Raises Invalid."""
     members = members_of(given, NODE)
-    here = keeper.of_node({name: members.get(name) for name in ("id", "base_url", "chat_path", "models_path")})
+    here = keeper.of_node({name: str(members.get(name) or "") for name in ("id", *WIRE)})
     members["custom_headers"], lacking = _headers(members.get("custom_headers"), here)
     read = Given(members, NODE)
     kind = node_checks.read_kind(read)

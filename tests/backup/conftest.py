@@ -33,6 +33,9 @@ class Place(Parts):
         common = (self.database, self.store, self.catalog, self.vault, self.settings)
         self.backup = Backup(*common, self.accounts, self.recount, self.clock)
 
+    def __repr__(self) -> str:
+        return "Place()"
+
     def exported(self, passphrase: str = "") -> dict[str, Any]:
         document: dict[str, Any] = orjson.loads(self.backup.export(ADMIN, passphrase).raw)
         return document
@@ -144,7 +147,12 @@ def _made_once(tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Path,
 
 
 @pytest.fixture
-def document(_made_once: bytes) -> dict[str, Any]:
-    """Of a furnished gateway, without secrets; the test's own to change."""
-    made: dict[str, Any] = orjson.loads(_made_once)
-    return made
+def fresh(_made_once: bytes) -> Callable[[], dict[str, Any]]:
+    """Makes a document of a furnished gateway, without secrets."""
+    return lambda: orjson.loads(_made_once)
+
+
+@pytest.fixture
+def document(fresh: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """One such, the test's own to change."""
+    return fresh()
