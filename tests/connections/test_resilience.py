@@ -157,7 +157,7 @@ OF_NODE = {each for each in ALL if each[0] == "local"}
         ({"provider": "agentrouter", "model": "one"}, ALL - {("agentrouter", "lockout", "one")}),
         ({"connection_id": "NODE", "provider": "local", "model": "one"}, ALL - {("local", "lockout", "one")}),
     ],
-    ids=str,
+    ids=lambda each: str(sorted(each)) if isinstance(each, set) else str(each),
 )
 def test_reset(home: Home, named: dict[str, str], left: set[tuple[str, str, str]]) -> None:
     fill(home)
