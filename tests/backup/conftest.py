@@ -130,6 +130,11 @@ def here(make_place: Callable[..., Place]) -> Place:
 
 
 @pytest.fixture
+def here_empty(make_place: Callable[..., Place]) -> Place:
+    return make_place()
+
+
+@pytest.fixture
 def there(make_place: Callable[..., Place]) -> Place:
     """Empty, with another storage key and another secret."""
     return make_place()
