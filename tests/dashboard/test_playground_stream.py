@@ -31,15 +31,15 @@ def here(gateway_here: Gateway, upstream: Upstream) -> Gateway:
     return gateway_here
 
 
-def ask(here: Gateway, model: str = "chat/m", text: str = "hello", **headers: str) -> Client:
+def ask(here: Gateway, model: str = "chat/m", *, streamed: bool = True, **headers: str) -> Client:
     """The form of the page, sent as its script does; the answer is left to be read."""
     with Client(here.url) as client:
         page = client.get("/dashboard/playground", {"Cookie": here.cookie or ""}).read()
     token = re.search(rb'name="csrf_token" value="([^"]+)"', page.body)
     assert token is not None
     cookie = f"{here.cookie}; {page.headers['set-cookie'].partition(';')[0]}"
-    fields = {"csrf_token": token[1].decode(), "do": "send", "model": model, "format": "openai_chat", "stream": "y"}
-    fields |= {"turns-0-role": "user", "turns-0-text": text}
+    fields = {"csrf_token": token[1].decode(), "do": "send", "model": model, "format": "openai_chat"}
+    fields |= {"turns-0-role": "user", "turns-0-text": "hello"} | ({"stream": "y"} if streamed else {})
     given = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookie, "Origin": here.url, "HX-Request": "true"}
     return Client(here.url).post(ASK, urlencode(fields).encode(), given | headers)
 
@@ -84,11 +84,16 @@ def test_silence_is_kept_open_by_comments(here: Gateway, upstream: Upstream) -> 
         client.read_until(b"event: over")
 
 
-@pytest.mark.parametrize(("script", "until"), [("stall", b"event: text"), ("hang", b"event: accepted")])
-def test_who_leaves_ends_the_request_upstream(here: Gateway, upstream: Upstream, script: str, until: bytes) -> None:
+@pytest.mark.parametrize(
+    ("script", "streamed", "until"),
+    [("stall", True, b"event: text"), ("hang", True, b'"log":'), ("hang", False, b'"log":')],
+)
+def test_who_leaves_ends_the_request_upstream(
+    here: Gateway, upstream: Upstream, script: str, streamed: bool, until: bytes
+) -> None:
     upstream.queue(script)
-    with ask(here) as client:
-        begun = client.read_until(until) + client.read_until(b"\n\n")
+    with ask(here, streamed=streamed) as client:
+        begun = client.read_until(until)
         seen = upstream.wait_for(1, "/chat/completions")
     upstream.closed(seen.id, within=5)
     id = re.search(rb'"id":"([^"]+)"', begun)
