@@ -157,7 +157,7 @@ def _combo(row: Row) -> dict[str, Any]:
 
 
 def _step(step: Row) -> dict[str, Any]:
-    to = {"combo": step["combo"]} if step.get("combo") else {"provider": step["provider"], "model": step["model"]}
+    to = {"combo": step["combo"]} if step.get("combo") else {"provider": step.get("provider"), "model": step.get("model")}
     return {
         "id": step["id"],
         **to,

@@ -192,11 +192,17 @@ class Planner:
             verb: Verb = "added" if was is None else "removed" if row is None else "changed"
             shown, around = (was, self._stored.rows) if row is None else (row, after)
             assert shown is not None
-            if kind.name == "keys":
-                for side in filter(None, (was, row)):
-                    must_hold(self._by, side["scopes"])
+            self._require_scopes(kind, (was, row), around)
             manages = kind.name == "keys" and "manage" in shown["scopes"]
             yield Change(kind.name, verb, named(kind.name, shown, around, self._catalog), members, manages), each
+
+    def _require_scopes(self, kind: Kind, sides: Iterable[Row | None], around: Mapping[str, Rows]) -> None:
+        """As where a key or its budgets are edited one by one."""
+        for side in filter(None, sides):
+            if kind.name == "keys":
+                must_hold(self._by, side["scopes"])
+            elif kind is BUDGETS and (key := around["keys"].get((side["key_id"],))):
+                must_hold(self._by, key["scopes"])
 
     def _writes(self, before: Rows, after: Rows, told: Iterable[tuple[Change, Identity]]) -> Writes:
         changed = [each for _, each in told]

@@ -28,9 +28,9 @@ from omniroute.threads import off_loop
 # Who has the file can try as long as he likes, so it costs more than a login: RFC 9106, section 4, the second recommended option
 # (3 passes over 64 MiB in 4 lanes; read 2026-11-27).
 COSTS = {"passes": RFC_9106_LOW_MEMORY.time_cost, "memoryKiB": RFC_9106_LOW_MEMORY.memory_cost, "lanes": 4}
-# What a file may ask of this machine. Below the least it was not made by us.
+# What a file may ask of this machine, which may be a small one. Below the least it was not made by us.
 LEAST = {"passes": 1, "memoryKiB": 19 * 1024, "lanes": 1}
-MOST = {"passes": 10, "memoryKiB": 256 * 1024, "lanes": 16}
+MOST = {"passes": 6, "memoryKiB": 128 * 1024, "lanes": 8}
 NAMES = {"derivation": "argon2id", "cipher": "AES-256-GCM"}
 SALT, NONCE = 16, 12  # bytes
 

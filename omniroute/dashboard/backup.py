@@ -8,6 +8,7 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,7 +99,9 @@ def preview(services: Services) -> ResponseReturnValue:
     try:
         if chosen_file is None or not chosen_file.filename:
             raise Invalid("Choose the file that was downloaded as a backup.", {"file": "Choose a file."})
-        upload = services.backup.read(chosen_file.read(), form.passphrase.data or "")
+        with closing(chosen_file):  # a large one is a file on the disk by now
+            raw = chosen_file.read()
+        upload = services.backup.read(raw, form.passphrase.data or "")
         found = services.backup.preview(upload, form.mode.data or "", actor(), way_in(services))
         if len(found.carried) > LARGEST:
             raise Invalid("This file is too large for a browser. On the server: python -m omniroute import-config <file>")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+from typing import Any
 
 import orjson
 import pytest
 from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
-from tests.dashboard.browsing import Browser, Page
+from tests.dashboard.browsing import ORIGIN, Browser, Page
 from tests.dashboard.conftest import KEY, PASSWORD, Desk
 from tests.upstream.relay import Relay
 
@@ -29,7 +32,14 @@ def furnished(desk: Desk, relay: Relay) -> Desk:
 def sent(admin: Browser, raw: bytes, passphrase: str = "", mode: str = "replace") -> Page:
     """The page that comes after choosing the file."""
     file = FileStorage(io.BytesIO(raw), "omniroute-backup.json", "file", "application/json")
-    return admin.send(f"{HERE}/preview", {**tokens(admin), "passphrase": passphrase, "mode": mode, "file": file})
+    return posted(admin, f"{HERE}/preview", passphrase=passphrase, mode=mode, file=file)
+
+
+def posted(admin: Browser, path: str, **values: Any) -> Page:
+    """A form as a browser sends one that may bring a file."""
+    boundary, body = encode_multipart({**tokens(admin), **values})
+    content_type = f"multipart/form-data; boundary={boundary}"
+    return admin._page(admin.client.post(path, data=body, content_type=content_type, headers=ORIGIN))
 
 
 def tokens(admin: Browser, **more: str) -> dict[str, str]:
@@ -39,14 +49,14 @@ def tokens(admin: Browser, **more: str) -> dict[str, str]:
 
 
 def file_of(admin: Browser, **more: str) -> bytes:
-    answer = admin.client.post(f"{HERE}/download", data=tokens(admin, **more), headers={"Origin": "http://localhost"})
+    answer = admin.client.post(f"{HERE}/download", data=tokens(admin, **more), headers=ORIGIN)
     assert answer.mimetype == "application/json", answer.get_data(as_text=True)
     return answer.get_data()
 
 
 def test_the_file_is_a_download_that_nobody_keeps(furnished: Desk) -> None:
     admin = furnished.admin()
-    answer = admin.client.post(f"{HERE}/download", data=tokens(admin), headers={"Origin": "http://localhost"})
+    answer = admin.client.post(f"{HERE}/download", data=tokens(admin), headers=ORIGIN)
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="omniroute-backup-20')
     assert (answer.headers["Cache-Control"], answer.mimetype) == ("no-store", "application/json")
     document = orjson.loads(answer.get_data())
@@ -148,6 +158,20 @@ def test_what_was_not_carried_by_us_is_not_restored(furnished: Desk) -> None:
     assert page.status == 400 and "Choose the file again" in page.text
     page = admin.send(f"{HERE}/restore", tokens(admin))
     assert page.status == 400
+
+
+def test_a_large_house_is_carried_from_the_list_to_its_confirmation(furnished: Desk) -> None:
+    """In a field of the form that is larger than those of other forms may be."""
+    admin = furnished.admin()
+    document = orjson.loads(file_of(admin))
+    (row,) = document["configuration"]["keys"]
+    digests = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(7_000)]
+    document["configuration"]["keys"] += [{**row, "id": digest[:36], "sha256": digest} for digest in digests]
+    page = sent(admin, orjson.dumps(document))
+    (carried,) = (each.attrs["value"] for each in page.root.all("input") if each.attrs.get("name") == "carried")
+    assert len(carried) > 500_000
+    assert posted(admin, f"{HERE}/restore", carried=carried).toasts == ["Restored: 7000 added."]
+    assert len(furnished.services.keys.list()) == 7_001
 
 
 def test_long_lists_are_cut(furnished: Desk) -> None:
