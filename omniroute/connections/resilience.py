@@ -89,7 +89,12 @@ class Resilience:
             for place, condition in tuple(self._board.health.items())
             for each in _held(place, condition, configuration, now, window)
         ]
-        held += [_status(row) for row in self._connections.list() if row.test_status in ("error", "banned")]
+        ill = {
+            id for id, rows in configuration.connections.items() if any(row.terminal for row in rows)
+        }  # of memory: mostly none
+        held += [
+            _status(row) for id in sorted(ill) for row in self._connections.list(id) if row.test_status in ("error", "banned")
+        ]
         return ResilienceView(tuple(sorted(held, key=_order)))
 
     def reset(self, given: Mapping[str, Any], by: Actor) -> Reset:

@@ -67,7 +67,7 @@ def home(services: Services) -> ResponseReturnValue:
         keyless=place.key is None,
         keys=keys,
         answered=answered,
-        **shown(scene_of(services)),
+        **shown(scene_of(services, services.pulse.current())),
     )
 
 

@@ -68,10 +68,11 @@ def stream(services: Services, draw: Draw, gone: Event) -> Iterator[bytes]:
     yield AGAIN + b"\n"
     while not (running.draining or gone.is_set()) and clock.tick() - began < LASTS:
         try:
-            scene = scene_of(services)
+            pulse = services.pulse.current()
+            scene = None if pulse is seen else scene_of(services, pulse)  # looks are shared, and most find nothing new
         except DatabaseAway:
-            scene = None
-        if scene is not None and scene.pulse is not seen:
+            pulse = scene = None
+        if scene is not None:
             seen = scene.pulse
             now_shown = {name: shows(scene) for name, (_, shows) in PARTS.items()}
             changed = [name for name in PARTS if name not in shown or shown[name] != now_shown[name]]
@@ -79,15 +80,15 @@ def stream(services: Services, draw: Draw, gone: Event) -> Iterator[bytes]:
             if changed:
                 told = clock.tick()
                 yield encode(draw(scene, changed).encode(), "parts")
-        if scene is not None and clock.tick() - told >= QUIET:
+        if pulse is not None and clock.tick() - told >= QUIET:
             told = clock.tick()
             yield encode(b"-", "same")
         gone.wait(LOOK_EVERY)
 
 
-def scene_of(services: Services) -> Scene:
+def scene_of(services: Services, pulse: PulseView) -> Scene:
     """Raises DatabaseAway."""
-    return Scene(services.pulse.current(), services.resilience.overview().held, services.alerts.current())
+    return Scene(pulse, services.resilience.overview().held, services.alerts.current())
 
 
 def shown(scene: Scene) -> dict[str, Any]:
