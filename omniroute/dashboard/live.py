@@ -67,6 +67,7 @@ def stream(services: Services, draw: Draw, gone: Event) -> Iterator[bytes]:
     seen: PulseView | None = None
     yield AGAIN + b"\n"
     while not (running.draining or gone.is_set()) and clock.tick() - began < LASTS:
+        pulse: PulseView | None
         try:
             pulse = services.pulse.current()
             scene = None if pulse is seen else scene_of(services, pulse)  # looks are shared, and most find nothing new
