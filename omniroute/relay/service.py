@@ -64,7 +64,7 @@ class Live:
     def __init__(self) -> None:
         self.flows: set[Flow] = set()
         self.draining = False
-        self.tails = 0  # how many watch the log
+        self.tails = 0  # pages that are open and live: the log, Home
 
 
 @dataclass(frozen=True, slots=True)
