@@ -20,7 +20,7 @@ from omniroute.dashboard.shell import go, refused
 from omniroute.edge.current import actor, host
 from omniroute.edge.hosts import Hosts
 from omniroute.errors import Conflict, Missing, OperationError
-from omniroute.security.audit import Actor, AuditView
+from omniroute.security.audit import CHANGED, DONE, Actor, AuditView
 from omniroute.security.redaction import MASK
 from omniroute.services import Services
 
@@ -30,14 +30,16 @@ JUST_NOW = 10.0  # seconds: how long a request may take from its change to its t
 Place = tuple[str, dict[str, str]]  # a page's endpoint and what its address holds
 NOT_THIS = "This can't be undone."
 FOR_A_WHILE = f"You can undo this for {WITHIN / 60:.0f} minutes."
-CHANGED = "This has been changed again since, so nothing was undone. Look at it as it is now, and change it by hand."
 TOO_LATE = f"A change can be undone for {WITHIN / 60:.0f} minutes. Change it by hand instead."
-DONE = "This was undone already."
 
 
 @dataclass(frozen=True, slots=True)
 class Inverse:
-    """`apply` takes a change back; it raises Conflict where things are not as it left them any more. `page` shows its thing."""
+    """`apply` takes a change back; it raises Conflict where things are not as it left them any more. `page` shows its thing.
+
+    Things are looked at before, for a plain refusal, and once more in the transaction, where the row is written (`audit.record`):
+    so only one transaction of an `apply` may be said to undo.
+    """
 
     apply: Callable[[Services, AuditView, Actor], None]
     page: Callable[[Services, AuditView], Place]
@@ -67,10 +69,10 @@ def undo(services: Services, entry_id: str) -> ResponseReturnValue:
         if not possible(entry):
             raise Conflict(NOT_THIS)
         place = INVERSES[entry.action].page(services, entry)
-        if services.audit.undone(entry):
-            raise Conflict(DONE)
         if services.clock.now() - entry.at > WITHIN:
             raise Conflict(TOO_LATE)
+        if services.audit.undone(entry):
+            raise Conflict(DONE)
         said = sentence(what(entry, names_of(services, [entry])))
         INVERSES[entry.action].apply(services, entry, replace(actor(), undoes=entry.id))
     except OperationError as refusal:
@@ -150,7 +152,7 @@ def _model_back(services: Services, entry: AuditView, by: Actor) -> None:
         raise Conflict(CHANGED)
     services.models.add(_id(entry), [model], source, by)
     if hidden:
-        services.models.hide(_id(entry), model, by)
+        services.models.hide(_id(entry), model, replace(by, undoes=None))
 
 
 def _alias_back(services: Services, entry: AuditView, by: Actor) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from omniroute.errors import Missing
+from omniroute.errors import Conflict, Missing
 from omniroute.models.audit import AuditRow
 from omniroute.models.db import Database
 from omniroute.models.paging import Page, page
@@ -20,6 +20,8 @@ from omniroute.security.redaction import redact_values
 ALL_SCOPES = frozenset({"relay", "manage"})
 LONGEST_SUBJECT = 128
 ACTORS = ("admin", "key", "cli", "system")
+CHANGED = "This has been changed again since, so nothing was undone. Look at it as it is now, and change it by hand."
+DONE = "This was undone already."
 
 # Kind of thing -> how the actions on it begin. Every action is of one kind.
 KINDS: dict[str, tuple[str, ...]] = {
@@ -41,7 +43,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 class Actor:
     """Who acts: `kind` is one of ACTORS. For a key, `scopes` are its own: it can't hand on more than it has.
 
-    `undoes` is the id of the row that is being taken back; the rows written meanwhile tell it under that name.
+    `undoes` is the id of the row that is being taken back; the one row that does it tells it under that name.
     """
 
     kind: str
@@ -66,8 +68,11 @@ def record(
 ) -> None:
     """Add a row: `action` as in "connection.update", `subject` as in "connection:<id>".
 
-    Of `before` and `after`, where both are given, only what differs is kept.
+    Of `before` and `after`, where both are given, only what differs is kept. Raises Conflict, for an actor that takes a change
+    back, when somebody did already, or when `before` is not what that change left.
     """
+    if by.undoes is not None:
+        _require_undoable(session, by.undoes, action, before)
     if before is not None and after is not None:
         changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
         before = {name: value for name, value in before.items() if name in changed}
@@ -87,6 +92,29 @@ def record(
             after=None if after is None else redact_values(after),
         )
     )
+
+
+def _require_undoable(session: Session, entry_id: str, action: str, before: Mapping[str, Any] | None) -> None:
+    """Here, in the transaction of the change, because two who look before it may both see that all is well. The row is locked,
+    so that on Postgres, too, the second one waits until the first is done.
+    """
+    entry = session.get(AuditRow, entry_id, with_for_update=True)
+    if entry is None:
+        return
+    if session.scalars(_undoing(entry.at, [entry_id]).limit(1)).first() is not None:
+        raise Conflict(DONE)
+    if entry.after is None and before is not None:
+        raise Conflict(CHANGED)
+    if entry.action == action and before is not None:
+        now = json.loads(json.dumps(redact_values(before)))  # as it would be stored
+        if any(now.get(name) != value for name, value in (entry.after or {}).items()):
+            raise Conflict(CHANGED)
+
+
+def _undoing(since: float, entry_ids: Sequence[str]) -> sa.Select[Any]:
+    """The ids among these of rows that a row written since then takes back."""
+    undone = AuditRow.after["undoes"].as_string()
+    return sa.select(undone).where(AuditRow.at >= since, undone.in_(entry_ids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +194,8 @@ class AuditLog:
 
     def undone(self, entry: AuditView) -> bool:
         """Whether a later row says that it takes this one back."""
-        query = sa.select(AuditRow.id).where(AuditRow.at >= entry.at, AuditRow.after["undoes"].as_string() == entry.id)
         with self._database.unit_of_work() as session:
-            return session.scalars(query.limit(1)).first() is not None
+            return session.scalars(_undoing(entry.at, [entry.id]).limit(1)).first() is not None
 
     def last_known(self, subjects: Iterable[str]) -> dict[str, LastKnown]:
         """By subject, for those of `subjects` of which any row tells a name."""

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from omniroute.clock import Clock
-from omniroute.dashboard.undo import CHANGED, DONE, INVERSES, NOT_THIS, TOO_LATE, WITHIN
-from omniroute.security.audit import Actor, AuditFilters
+from omniroute.dashboard.undo import INVERSES, NOT_THIS, TOO_LATE, WITHIN
+from omniroute.errors import Conflict
+from omniroute.security.audit import CHANGED, DONE, Actor, AuditFilters
 from tests.dashboard.browsing import Browser, Page
 from tests.dashboard.conftest import Desk
 from tests.upstream.relay import Relay
@@ -248,6 +249,21 @@ def test_once_is_enough(desk: Desk) -> None:
     assert page.press("Undo").toasts == [DONE]
     assert not desk.services.connections.get(row).is_active
     press(desk, admin, "connection.update")
+
+
+def test_two_at_once_take_it_back_once(desk: Desk) -> None:
+    """Both have seen that nobody did yet; then one is faster."""
+    keys, audit = desk.services.keys, desk.services.audit
+    key, _ = keys.create({"name": "CI"}, desk.by)
+    keys.update(key.id, {"is_active": False}, desk.by)
+    (entry,) = audit.page(AuditFilters(action="key.update")).rows
+    by = replace(desk.by, undoes=entry.id)
+    INVERSES["key.update"].apply(desk.services, entry, by)
+    keys.update(key.id, {"is_active": False}, desk.by)
+    with pytest.raises(Conflict, match=DONE):
+        INVERSES["key.update"].apply(desk.services, entry, by)
+    assert not keys.get(key.id).is_active
+    assert entries(desk, "key.update").count({"is_active": True, "undoes": entry.id}) == 1
 
 
 def test_what_is_long_ago_is_left_alone(open_desk: Callable[..., Desk]) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from omniroute.errors import Invalid, Missing
-from omniroute.security.audit import CLI, SYSTEM, Actor, AuditFilters, LastKnown, record
+from omniroute.errors import Conflict, Invalid, Missing
+from omniroute.security.audit import CHANGED, CLI, DONE, SYSTEM, Actor, AuditFilters, LastKnown, record
 from tests.parts import START, Parts
 
 
@@ -126,6 +126,27 @@ def test_what_takes_a_change_back_says_so(parts: Parts) -> None:
     write(parts, "thing.delete", replace(CLI, undoes="another"), before={"n": 2})
     assert parts.audit.undone(entry)
     assert [row.after for row in parts.audited()[:2]] == [{"undoes": "another"}, {"n": 1, "undoes": entry.id}]
+
+
+def test_a_change_is_taken_back_once_and_only_while_things_are_as_it_left_them(parts: Parts) -> None:
+    """Looked at in the transaction that takes it back: whoever has looked before may have been overtaken."""
+    write(parts, "thing.change", before={"n": 1, "m": (1, 2)}, after={"n": 2, "m": (3, 4)})
+    (entry,) = parts.audited()
+    by = replace(CLI, undoes=entry.id)
+    with pytest.raises(Conflict, match=re.escape(CHANGED)):
+        write(parts, "thing.change", by, before={"n": 5, "m": (3, 4), "k": 0}, after={"n": 1, "m": (1, 2), "k": 0})
+    write(parts, "thing.change", by, before={"n": 2, "m": (3, 4), "k": 0}, after={"n": 1, "m": (1, 2), "k": 0})
+    with pytest.raises(Conflict, match=re.escape(DONE)):
+        write(parts, "thing.change", by, before={"n": 2, "m": (3, 4)}, after={"n": 1, "m": (1, 2)})
+    assert len(parts.audited()) == 2
+
+
+def test_what_was_deleted_does_not_come_back_over_what_stands_in_its_place(parts: Parts) -> None:
+    write(parts, "thing.delete", before={"n": 1})
+    by = replace(CLI, undoes=parts.audited()[0].id)
+    with pytest.raises(Conflict, match=re.escape(CHANGED)):
+        write(parts, "thing.put", by, before={"n": 2}, after={"n": 1})
+    write(parts, "thing.put", by, after={"n": 1})
 
 
 def test_what_things_that_are_gone_were_called(parts: Parts) -> None:
