@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +15,8 @@ from omniroute.connections.prefixes import claim_for_native
 from omniroute.connections.quotas import QuotaChange, read_quota
 from omniroute.connections.shown import ConnectionView as ConnectionView
 from omniroute.connections.shown import audited, connection_view
-from omniroute.errors import Conflict, DatabaseAway, FeatureOff, Invalid, Missing, OperationError
+from omniroute.connections.siblings import Siblings
+from omniroute.errors import Conflict, FeatureOff, Invalid, Missing
 from omniroute.given import Given
 from omniroute.limits.limit import quota_of
 from omniroute.models.db import Database
@@ -94,62 +95,44 @@ class Connections:
         read.check()
 
         def work(session: Session) -> ConnectionView:
-            provider = self._provider(session, name)
-            if provider.kind == "native":
-                claim_for_native(session, provider)
-            columns = self._credentials.read_columns(read, provider, None)
-            self._refuse_known_key(session, provider, columns["key_digest"], None)
-            now = self._clock.now()
-            columns["name"] = columns["name"] or _next_name(session, provider)
-            if "priority" not in read:
-                columns["priority"] = _last_priority(session, provider)
-            row = ConnectionRow(
-                id=self._clock.new_id(), provider_id=provider.id, created_at=now, updated_at=now, **UNTESTED, **columns
-            )
-            session.add(row)
-            record(session, now, by, "connection.create", f"connection:{row.id}", after=audited(row))
-            return connection_view(row, provider)
+            provider = self._claimed(session, name)
+            return self._add(session, provider, read, Siblings(session, provider), by)
 
         return self._store.change(work)
 
     def create_many(self, provider: str, keys: Sequence[str | Line], by: Actor, fields: Mapping[str, str] | None = None) -> Bulk:
         """One connection a key, or a line that was read; blank ones are passed over, and a bad one holds up no other.
 
-        `fields` are what this provider asks for beside the key, the same for all. Raises Invalid, Missing.
+        All are made in one change, or none. `fields` are what this provider asks for beside the key, the same for all. Raises
+        Invalid, Missing, FeatureOff, Conflict for what is wrong with all of them.
         """
         lines = _lines(keys)
-        made, refused = [], []
-        for line in lines:
-            try:
-                if line.wrong:
-                    raise Invalid(line.wrong)
-                made.append(Made(line.number, self.create(_as_given(provider, line, fields), by)))
-            except (Missing, FeatureOff, DatabaseAway):
-                raise
-            except OperationError as exc:
-                if "provider" in exc.fields or any(name.startswith("fields.") for name in exc.fields):
-                    raise
-                refused.append(Refusal(line.number, exc.message))
-        return Bulk(tuple(made), tuple(refused))
+
+        def work(session: Session) -> Bulk:
+            found = self._claimed(session, provider)
+            siblings, made = Siblings(session, found), []
+
+            def make(line: Line, read: Given) -> None:
+                made.append(Made(line.number, self._add(session, found, read, siblings, by)))
+
+            refused = _refusals(provider, lines, fields, make)
+            return Bulk(tuple(made), refused)
+
+        return self._store.change(work) if lines else Bulk((), ())
 
     def check_many(
         self, provider: str, keys: Sequence[str | Line], fields: Mapping[str, str] | None = None
     ) -> tuple[Refusal, ...]:
-        """What `create_many` would refuse now. Nothing is kept. Raises Invalid, Missing, FeatureOff, Conflict as it does."""
-        refused = []
+        """What `create_many` would refuse now. Nothing is kept. Raises Invalid, Missing, FeatureOff."""
+        lines = _lines(keys)
         with self._database.unit_of_work() as session:
             found = self._provider(session, provider)
-            for line in _lines(keys):
-                read = Given(_as_given(provider, line, fields), LABELS)
-                try:
-                    if line.wrong:
-                        raise Invalid(line.wrong)
-                    self._refuse_known_key(session, found, self._credentials.read_columns(read, found, None)["key_digest"], None)
-                except (Invalid, Conflict) as exc:
-                    if any(name.startswith("fields.") for name in exc.fields):
-                        raise
-                    refused.append(Refusal(line.number, exc.message))
-        return tuple(refused)
+            siblings = Siblings(session, found)
+
+            def check(line: Line, read: Given) -> None:
+                siblings.refuse_known_key(self._credentials.read_columns(read, found, None)["key_digest"])
+
+            return _refusals(provider, lines, fields, check)
 
     def reorder(
         self, provider_id: str, ids: Sequence[str], by: Actor, priorities: Sequence[int] = ()
@@ -201,7 +184,7 @@ class Connections:
             columns = self._credentials.read_columns(read, provider, row)
             columns["name"] = columns["name"] or row.name
             if asked != (columns["key_digest"], base_url(provider, columns["fields"])):
-                self._refuse_known_key(session, provider, columns["key_digest"], row.id)
+                Siblings(session, provider, without=row.id).refuse_known_key(columns["key_digest"])
                 columns |= UNTESTED
             for name, value in columns.items():
                 setattr(row, name, value)
@@ -291,6 +274,29 @@ class Connections:
         """The API key in the open, for this one call; "" when the connection has none. Raises VaultError."""
         return self._vault.open(connection.sealed) if connection.sealed else ""
 
+    def _add(self, session: Session, provider: Provider, read: Given, siblings: Siblings, by: Actor) -> ConnectionView:
+        """A connection that nothing was ever asked of. Raises Invalid, Conflict, and has added nothing then."""
+        columns = self._credentials.read_columns(read, provider, None)
+        siblings.refuse_known_key(columns["key_digest"])
+        columns["name"] = columns["name"] or siblings.next_name()
+        if "priority" not in read:
+            columns["priority"] = siblings.next_priority()
+        now = self._clock.now()
+        row = ConnectionRow(
+            id=self._clock.new_id(), provider_id=provider.id, created_at=now, updated_at=now, **UNTESTED, **columns
+        )
+        session.add(row)
+        siblings.joined(row)
+        record(session, now, by, "connection.create", f"connection:{row.id}", after=audited(row))
+        return connection_view(row, provider)
+
+    def _claimed(self, session: Session, name: str) -> Provider:
+        """The provider that is to get a connection. Raises as `_provider`, and Conflict when a node owns its name."""
+        provider = self._provider(session, name)
+        if provider.kind == "native":
+            claim_for_native(session, provider)
+        return provider
+
     def _provider(self, session: Session, name: str) -> Provider:
         """By native id or alias, or by a node's id (its prefix would be ambiguous). Raises Missing, FeatureOff."""
         row = session.get(NodeRow, name)
@@ -313,17 +319,6 @@ class Connections:
     def _shown(self, session: Session, row: ConnectionRow) -> ConnectionView:
         return connection_view(row, self._providers(session).get(row.provider_id))
 
-    def _refuse_known_key(self, session: Session, provider: Provider, digest: str | None, row_id: str | None) -> None:
-        if digest is None:
-            return
-        same = sa.select(ConnectionRow).where(
-            ConnectionRow.provider_id == provider.id, ConnectionRow.key_digest == digest, ConnectionRow.id != (row_id or "")
-        )
-        other = session.scalars(same).first()
-        if other is not None:
-            message = f"{provider.name} has this key already, as the connection {other.name!r}."
-            raise Conflict(message, {"api_key": message})
-
 
 def _ordered(provider_id: str | None) -> sa.Select[ConnectionRow]:
     query = sa.select(ConnectionRow).order_by(
@@ -345,6 +340,23 @@ def _lines(keys: Sequence[str | Line]) -> list[Line]:
     return [line for line in lines if line.api_key.strip() or line.wrong]
 
 
+def _refusals(
+    provider: str, lines: Iterable[Line], fields: Mapping[str, str] | None, take: Callable[[Line, Given], None]
+) -> tuple[Refusal, ...]:
+    """Take each line by itself. Raises the Invalid that would be the same for all: of a field beside the key."""
+    refused = []
+    for line in lines:
+        try:
+            if line.wrong:
+                raise Invalid(line.wrong)
+            take(line, Given(_as_given(provider, line, fields), LABELS))
+        except (Invalid, Conflict) as exc:
+            if any(name.startswith("fields.") for name in exc.fields):
+                raise
+            refused.append(Refusal(line.number, exc.message))
+    return tuple(refused)
+
+
 def _as_given(provider: str, line: Line, fields: Mapping[str, str] | None) -> dict[str, Any]:
     return {"provider": provider, "name": line.name, "api_key": line.api_key, **({"fields": fields} if fields else {})}
 
@@ -354,22 +366,6 @@ def _found(session: Session, connection_id: str) -> ConnectionRow:
     if row is None:
         raise Missing(f"There is no connection {connection_id[:80]!r}.")
     return row
-
-
-def _next_name(session: Session, provider: Provider) -> str:
-    """AgentRouter, AgentRouter 2, AgentRouter 3: the first that is free."""
-    taken = set(session.scalars(sa.select(ConnectionRow.name).where(ConnectionRow.provider_id == provider.id)))
-    name, number = provider.name, 1
-    while name in taken:
-        number += 1
-        name = f"{provider.name[:90]} {number}"
-    return name
-
-
-def _last_priority(session: Session, provider: Provider) -> int:
-    """Behind the others where they have an order; the same as theirs where they have none."""
-    taken = set(session.scalars(sa.select(ConnectionRow.priority).where(ConnectionRow.provider_id == provider.id)))
-    return max(taken, default=0) + (len(taken) > 1)
 
 
 def _set_status(session: Session, row: ConnectionRow, status: str, reason: str | None, by: Actor, now: float) -> None:

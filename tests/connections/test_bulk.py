@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import pytest
+import sqlalchemy as sa
 
 from omniroute.connections.bulk import read_lines
 from omniroute.errors import Conflict, Invalid, Missing
@@ -85,3 +90,49 @@ def test_a_name_that_another_owns_stops_all(parts: Parts) -> None:
     parts.nodes.create(local, ADMIN)
     with pytest.raises(Conflict):
         parts.connections.create_many("agentrouter", read_lines(KEY), ADMIN)
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """All that go to any database meanwhile."""
+    sent: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *more: Any) -> None:
+        sent.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+
+
+def sent_by(work: Callable[[], object]) -> int:
+    with statements() as sent:
+        work()
+    return len(sent)
+
+
+def test_many_keys_are_one_change_of_as_many_statements_as_a_few(parts: Parts) -> None:
+    version = parts.store.current().version
+    few, many = ([f"sk-{each}-{number}" for number in range(count)] for each, count in (("few", 3), ("many", 200)))
+    for_few = sent_by(lambda: parts.connections.create_many("agentrouter", few, ADMIN))
+    assert parts.store.current().version == version + 1
+    for_many = sent_by(lambda: parts.connections.create_many("agentrouter", many, ADMIN))
+    assert parts.store.current().version == version + 2
+    assert for_many == for_few
+    again = sent_by(lambda: parts.connections.check_many("agentrouter", [*few, *many]))
+    assert again == sent_by(lambda: parts.connections.check_many("agentrouter", few))
+    assert len(parts.store.current().connections["agentrouter"]) == len(parts.audited("connection.create")) == 203
+
+
+def test_names_and_priorities_go_on_from_those_that_are_there_and_those_just_made(parts: Parts) -> None:
+    for name, priority in (("AgentRouter 2", 4), ("other", 7)):
+        parts.connections.create(
+            {"provider": "agentrouter", "name": name, "api_key": f"{KEY}-{priority}", "priority": priority}, ADMIN
+        )
+    lines = read_lines(f"{KEY}a\nAgentRouter 3, {KEY}b\n{KEY}c\n{KEY}-7\nbad, sk-kлюч\n{KEY}d")
+    done = parts.connections.create_many("agentrouter", lines, ADMIN)
+    told = [(each.line, each.connection.name, each.connection.priority) for each in done.made]
+    assert told == [(1, "AgentRouter", 8), (2, "AgentRouter 3", 9), (3, "AgentRouter 4", 10), (6, "AgentRouter 5", 11)]
+    assert [each.line for each in done.refused] == [4, 5] and "'other'" in done.refused[0].message
