@@ -178,7 +178,7 @@ def exchange(services: Services, ask: Ask, line: ClientLine) -> Iterator[Happeni
             yield Begun(reply.headers)
             yield from answer.read(reply)
         yield from answer.verdict(witness.row or {}, ask)
-    yield Done(view_of(witness.row or _unsettled(ask, services)), answer.parts, off_loop(answer.given))
+    yield Done(view_of(witness.row or _unsettled(ask, services)), answer.parts, off_loop(lambda: answer.given(witness)))
 
 
 def whole(services: Services, ask: Ask, line: ClientLine) -> Outcome:
@@ -219,8 +219,8 @@ class _Answer:
     def parts(self) -> tuple[ir.AnyPart, ...]:
         return gather(self.events).parts
 
-    def given(self) -> Answered:
-        return Answered(self.status, self.headers, self.kept.text())
+    def given(self, witness: Witness) -> Answered:
+        return Answered(self.status, witness.shown(self.headers), self.kept.text(witness.secrets()))
 
     def refused(self, problem: Problem, ask: Ask) -> Iterator[Happening]:
         """There is no answer: the client gets the error, in its own format."""

@@ -6,6 +6,7 @@ what is told of it has its secrets masked.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,15 +14,20 @@ from typing import Any
 
 from omniroute.errors import UpstreamError
 from omniroute.http import Answer, Body, Transport
-from omniroute.providers.outgoing import masked
+from omniroute.providers.outgoing import hides, masked
 from omniroute.routing.candidates import Candidate
-from omniroute.security.redaction import redact
+from omniroute.security.redaction import redact, secret_name, without
 
 ROOM = 256 * 1024  # bytes of one side that are kept
 EDGE = 4096  # bytes kept beyond, so that a secret which is cut through by the limit is still known as one
 # From the start of a run on only: so a body without any is gone through once.
-_BASE64 = re.compile(rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{1000,}={0,2}")
-_COUNTS = re.compile(r"rate-?limit|tokens-(in|out)", re.IGNORECASE)  # headers with numbers, though "token" is in their names
+_LONG, _LEFT = 1000, 60  # characters of base64 that are a picture's, and how many of them are left
+_BASE64 = re.compile(rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{%d,}={0,2}" % _LONG)
+# Headers of answers that hold numbers although "token" is in their names, and such a number: 149,984; 6m0s; 20ms; a time.
+_COUNTS = re.compile(r"rate-?limit|tokens-(in|out)", re.IGNORECASE)
+_COUNT = re.compile(r"-?\d[\d,.]*|(?:\d+(?:\.\d+)?(?:ms|us|ns|[smhd]))+|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)")
+_BETWEEN = re.compile(r"[\s;,]+")  # of what a header's value is made up: a scheme and its secret, cookies
+SHORTEST = 8  # characters of a piece of a secret that is masked by itself
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -52,7 +58,7 @@ class Exchange:
 
 def without_data(body: bytes) -> bytes:
     """`body` with the middle of long base64, a picture's, left out: of what is kept, the words matter."""
-    return _BASE64.sub(lambda found: found[0][:60] + f"... [{len(found[0]):,} characters of base64]".encode(), body)
+    return _BASE64.sub(lambda found: found[0][:_LEFT] + f"... [{len(found[0]):,} characters of base64]".encode(), body)
 
 
 class Witness:
@@ -77,6 +83,14 @@ class Witness:
 
     def kept(self) -> Kept:
         return Kept(self._room)
+
+    def secrets(self) -> frozenset[str]:
+        """All that is masked in the exchanges: an upstream may have told it to the client, too."""
+        return frozenset().union(*(each.secrets for each in self._watched))
+
+    def shown(self, headers: Headers) -> Headers:
+        """Headers of the client's answer as people may see them."""
+        return _shown(headers, self.secrets())
 
     def note(self, watched: _Watched) -> None:
         self._watched.append(watched)
@@ -106,12 +120,45 @@ def told(body: bytes, secrets: Iterable[str] = ()) -> Text:
     return kept.text(secrets)
 
 
+def secrets_of(candidate: Candidate, credential: str) -> frozenset[str]:
+    """What nobody may see of an attempt: the credential, and the values of the node's own headers that are secret by their name,
+    whole, in their pieces, and as they stand within JSON.
+    """
+    found = {credential}
+    for name, value in candidate.target.provider.custom_headers:
+        if not value:
+            continue
+        if secret_name(name):
+            found.add(value)
+        if hides(name):  # short ones could be any word
+            pieces = (value, *_BETWEEN.split(value))
+            found.update(each for piece in pieces for each in (piece, piece.partition("=")[2]) if len(each) >= SHORTEST)
+    found |= {json.dumps(each, ensure_ascii=ascii)[1:-1] for each in found for ascii in (True, False)}
+    # Of a very long one the beginning alone is left by `without_data`.
+    return frozenset(found | {each[:_LEFT] for each in found if len(each) >= _LONG})
+
+
+def _shown(headers: Iterable[tuple[str, str]], secrets: frozenset[str]) -> Headers:
+    return tuple((name, _value(name, value, secrets, came=True)) for name, value in headers)
+
+
+def _value(name: str, value: str, secrets: frozenset[str], *, credential: str = "", came: bool = False) -> str:
+    """A credential as its first and last characters, which tell one from another; a number that came back as it is."""
+    if came and _COUNTS.search(name) and _COUNT.fullmatch(value):
+        return without(value, secrets)
+    if came and (hidden := without(value, secrets - {credential})) != value:
+        return redact(hidden, secrets)
+    [(_, shown)] = masked([(name, value)], credential)
+    return without(shown, secrets) if shown != value else redact(value, secrets)
+
+
 @dataclass(slots=True)
 class _Watched:
     """One attempt while it runs."""
 
     candidate: Candidate
     credential: str = field(repr=False)
+    secrets: frozenset[str] = field(repr=False)
     method: str
     url: str
     sent_headers: list[tuple[str, str]] = field(repr=False)
@@ -122,26 +169,21 @@ class _Watched:
     failure: str = ""
 
     def told(self) -> Exchange:
-        secrets = (self.credential,)
         return Exchange(
             target=self.candidate.target.shown,
             connection=self.candidate.connection.name,
             method=self.method,
-            url=redact(self.url, secrets),
-            sent_headers=tuple((name, self._told(name, value)) for name, value in self.sent_headers),
-            sent=self.sent.text(secrets),
+            url=redact(self.url, self.secrets),
+            sent_headers=self._told(self.sent_headers, came=False),
+            sent=self.sent.text(self.secrets),
             status=self.status,
-            headers=tuple((name, self._told(name, value)) for name, value in self.headers),
-            came=self.came.text(secrets),
-            failure=redact(self.failure, secrets),
+            headers=self._told(self.headers, came=True),
+            came=self.came.text(self.secrets),
+            failure=redact(self.failure, self.secrets),
         )
 
-    def _told(self, name: str, value: str) -> str:
-        """A credential as its first and last characters, which tell one from another; a number as it is."""
-        if _COUNTS.search(name):
-            return value
-        [(_, shown)] = masked([(name, value)], self.credential)
-        return shown if shown != value else redact(value, (self.credential,))
+    def _told(self, headers: Iterable[tuple[str, str]], *, came: bool) -> Headers:
+        return tuple((name, _value(name, value, self.secrets, credential=self.credential, came=came)) for name, value in headers)
 
 
 class Sender:
@@ -155,7 +197,8 @@ class Sender:
         kept, new = self._witness.kept(), self._witness.kept
         if isinstance(body, bytes):
             kept.add(without_data(body))
-        watched = _Watched(self._candidate, self._credential, method, url, headers, kept, new())
+        secrets = secrets_of(self._candidate, self._credential)
+        watched = _Watched(self._candidate, self._credential, secrets, method, url, headers, kept, new())
         self._witness.note(watched)
         try:
             answer = self._transport.send(method, url, headers, body, seconds=seconds)

@@ -50,11 +50,17 @@ _NONE = frozenset({"require_api_key"})  # a preference: it says who needs one
 
 def redact(text: str, secrets: Collection[str] = ()) -> str:
     """`text` with everything that is or looks like a secret masked. Linear in its length."""
-    for secret in secrets:
-        if len(secret) >= 4:
-            text = text.replace(secret, MASK)
+    text = without(text, secrets)
     for pattern, put in _PATTERNS:
         text = pattern.sub(put, text)
+    return text
+
+
+def without(text: str, secrets: Collection[str]) -> str:
+    """`text` with these secrets alone masked, the longest first: one may be a piece of another."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= 4:
+            text = text.replace(secret, MASK)
     return text
 
 

@@ -178,6 +178,44 @@ def test_a_witness_masks_what_the_upstream_gives_away_and_is_bounded(asking: Ask
     assert outcome.done.answered.body.cut
 
 
+HIDDEN = {
+    "X-Credential": "canary-credential-1",
+    "X-RateLimit-Token": "canary-limit-token-2",
+    "X-Access-Token": 'canary "quoted" token-3',
+    "Authorization": "Basic canary0authorization4",
+    "Cookie": "session=canary-cookie-5; theme=dark",
+}
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
+def test_secret_headers_of_a_node_are_masked_wherever_they_appear(asking: Asking, upstream: Upstream, stream: bool) -> None:
+    desk = asking.desk
+    given = {"name": "sealed", "prefix": "sealed", "base_url": upstream.v1, "type": "openai-compatible"}
+    node = desk.services.nodes.create(given | {"custom_headers": HIDDEN | {"X-Team": "blue-team"}}, desk.by)
+    try:
+        desk.connection(node.id)
+        said = "You sent " + ", ".join(HIDDEN.values()) + f" and canary0authorization4, canary-cookie-5, {KEY}."
+        echoed = {
+            "X-Echo": HIDDEN["X-Credential"],
+            "X-RateLimit-Remaining-Tokens": "149,984",
+            "X-RateLimit-Tokens": "other-secret-here",
+        }
+        upstream.queue({"text": said, "pieces": 1, "headers": echoed | {"X-RateLimit-Reset-Tokens": "6m0.5s"}})
+        ask = asking("openai_chat", "sealed/m", stream=stream)
+        outcome = whole(asking.services, ask, ClientLine(None))
+        assert ("X-Credential", HIDDEN["X-Credential"]) in upstream.last().headers
+        [seen] = ask.witness.exchanges()
+        sent, came = dict(seen.sent_headers), dict(seen.headers)
+        assert sent["X-Team"] == "blue-team" and sent["X-Credential"] == "can...al-1"
+        assert (came["X-RateLimit-Remaining-Tokens"], came["X-RateLimit-Reset-Tokens"]) == ("149,984", "6m0.5s")
+        assert came["X-Echo"] == "***" and "other-secret" not in came["X-RateLimit-Tokens"]
+        for shown in (repr(seen), repr(outcome.done.answered)):
+            assert "canary" not in shown and KEY not in shown
+        assert "You sent ***" in outcome.done.answered.body.text
+    finally:
+        desk.services.nodes.delete(node.id, desk.by)
+
+
 def test_a_secret_that_the_limit_cuts_through_is_masked_all_the_same() -> None:
     kept = Kept(room=20)
     for piece in (b"x" * 10, b" sk-good-012345", b"6789abcd and more"):

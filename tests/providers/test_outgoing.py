@@ -10,6 +10,7 @@ from omniroute.providers.catalog import Provider, load
 from omniroute.providers.headers import HOP_BY_HOP, NEVER_SET
 from omniroute.providers.nodes import Node, as_provider
 from omniroute.providers.outgoing import USER_AGENT, masked, upstream_headers
+from omniroute.security.redaction import secret_name
 
 CATALOG = load()
 KEY = "sk-test-0123456789abcdef"
@@ -466,3 +467,12 @@ def test_masked_without_a_credential() -> None:
         ("Authorization", "Bearer abc...qrst"),
         ("x-app", "cli"),
     ]
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["api-key", "key", "token", "secret", "password", "passwd", "authorization", "cookie", "credential", "sealed", "digest"],
+)
+def test_what_is_sealed_is_masked(word: str) -> None:
+    for name in (f"X-{word.title()}", f"{word}s"):
+        assert secret_name(name) and masked([(name, "canary-0123456789abcdef")], None) == [(name, "can...cdef")]
