@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from flask import request
 from flask.typing import ResponseReturnValue
 
+from omniroute.dashboard import undo
 from omniroute.dashboard.audit_changes import Change, changes
 from omniroute.dashboard.audit_filters import EVERYTHING, Asked, actions, chips, exported, read
-from omniroute.dashboard.audit_words import ACTORS, KINDS, Names, Piece, names_of, only_switched, thing, what, who
+from omniroute.dashboard.audit_words import ACTORS, KINDS, Names, Piece, names_of, only_switched, sentence, thing, what, who
 from omniroute.dashboard.log_filters import CUSTOM, RANGES
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import page
@@ -23,7 +24,9 @@ SHOWN_AT_ONCE = 4  # lines of a change; more are folded away, and so is what som
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row as it is shown. `name` is what its subject is called, "" where it has none; `whole` is a thing made or deleted."""
+    """One row as it is shown. `name` is what its subject is called, "" where it has none; `whole` is a thing made or deleted.
+    `undo` is whether it can be taken back now.
+    """
 
     entry: AuditView
     what: tuple[Piece, ...]
@@ -31,6 +34,11 @@ class Line:
     name: str
     changes: tuple[Change, ...]
     whole: bool
+    undo: bool
+
+    @property
+    def words(self) -> str:
+        return sentence(self.what)
 
     @property
     def nothing(self) -> bool:
@@ -70,11 +78,12 @@ def audit(services: Services) -> ResponseReturnValue:
 
 def lines(services: Services, rows: Iterable[AuditView], names: Names) -> list[Line]:
     configuration = services.configuration.current()
-    found = []
+    rows, found = tuple(rows), []
+    undoable = undo.offered(services, rows)
     for row in rows:
         shown = () if only_switched(row) else changes(row, configuration)
         whole = row.before is None or row.after is None
-        found.append(Line(row, what(row, names), who(row), thing(row, names), shown, whole))
+        found.append(Line(row, what(row, names), who(row), thing(row, names), shown, whole, row.id in undoable))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Taking a change back. Its toast offers that for a while; what is taken back is told by the row of the audit.
+"""Taking a change back. Its toast offers that, and for a while its entry in the audit; that row tells what is taken back.
 
     undo.offer(f"{row.name} is off.", "connection.update", f"connection:{row.id}")        # in place of flash(...)
 
@@ -7,7 +7,7 @@ A change can be taken back while things are as it left them, and if no secret we
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
@@ -29,7 +29,7 @@ JUST_NOW = 10.0  # seconds: how long a request may take from its change to its t
 
 Place = tuple[str, dict[str, str]]  # a page's endpoint and what its address holds
 NOT_THIS = "This can't be undone."
-FOR_A_WHILE = f"You can undo this for {WITHIN / 60:.0f} minutes."
+FOR_A_WHILE = f"You can undo this for {WITHIN / 60:.0f} minutes, under Audit."
 TOO_LATE = f"A change can be undone for {WITHIN / 60:.0f} minutes. Change it by hand instead."
 
 
@@ -62,6 +62,13 @@ def possible(entry: AuditView) -> bool:
     return known and MASK not in str(entry.before)  # a value that was masked is lost
 
 
+def offered(services: Services, entries: Iterable[AuditView]) -> frozenset[str]:
+    """The ids of those that have a way back, are young enough, and were not taken back yet."""
+    since = services.clock.now() - WITHIN
+    young = [entry for entry in entries if entry.at >= since and possible(entry)]
+    return frozenset(entry.id for entry in young) - services.audit.undone(young)
+
+
 def undo(services: Services, entry_id: str) -> ResponseReturnValue:
     entry = services.audit.get(entry_id)
     place: Place = ("home", {})
@@ -71,7 +78,7 @@ def undo(services: Services, entry_id: str) -> ResponseReturnValue:
         place = INVERSES[entry.action].page(services, entry)
         if services.clock.now() - entry.at > WITHIN:
             raise Conflict(TOO_LATE)
-        if services.audit.undone(entry):
+        if services.audit.undone([entry]):
             raise Conflict(DONE)
         said = sentence(what(entry, names_of(services, [entry])))
         INVERSES[entry.action].apply(services, entry, replace(actor(), undoes=entry.id))

@@ -192,10 +192,13 @@ class AuditLog:
             row = session.scalars(query.order_by(AuditRow.at.desc(), AuditRow.id.desc()).limit(1)).first()
         return None if row is None else _view(row)
 
-    def undone(self, entry: AuditView) -> bool:
-        """Whether a later row says that it takes this one back."""
+    def undone(self, entries: Sequence[AuditView]) -> frozenset[str]:
+        """The ids of those that a later row says it takes back. Looks at all that was written since the oldest of them."""
+        if not entries:
+            return frozenset()
+        query = _undoing(min(entry.at for entry in entries), [entry.id for entry in entries])
         with self._database.unit_of_work() as session:
-            return session.scalars(_undoing(entry.at, [entry.id]).limit(1)).first() is not None
+            return frozenset(session.scalars(query))
 
     def last_known(self, subjects: Iterable[str]) -> dict[str, LastKnown]:
         """By subject, for those of `subjects` of which any row tells a name."""

@@ -1,4 +1,4 @@
-"""Taking a change back by the button of its toast."""
+"""Taking a change back by the button of its toast, or of its entry in the audit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from omniroute.clock import Clock
-from omniroute.dashboard.undo import INVERSES, NOT_THIS, TOO_LATE, WITHIN
+from omniroute.dashboard.undo import FOR_A_WHILE, INVERSES, NOT_THIS, TOO_LATE, WITHIN
 from omniroute.errors import Conflict
 from omniroute.security.audit import CHANGED, DONE, Actor, AuditFilters
 from tests.dashboard.browsing import Browser, Page
@@ -249,6 +249,34 @@ def test_once_is_enough(desk: Desk) -> None:
     assert page.press("Undo").toasts == [DONE]
     assert not desk.services.connections.get(row).is_active
     press(desk, admin, "connection.update")
+
+
+def test_it_can_be_undone_in_the_audit_as_long_as_the_questions_say(open_desk: Callable[..., Desk]) -> None:
+    clock = Moved()
+    desk = open_desk(clock)
+    admin, row = desk.admin(), desk.connection("agentrouter", name="first")
+    key, _ = desk.services.keys.create({"name": "CI"}, desk.by)
+    toast = admin.open("/dashboard/providers/agentrouter").press("Disable first")
+    desk.services.keys.update(key.id, {"is_active": False}, desk.by)
+    first, second = "Undo: Switched the connection ‘first’ of AgentRouter off", "Undo: Switched the key ‘CI’ off"
+
+    def offered(page: Page) -> list[str]:
+        return [label for label in page.buttons() if label.startswith("Undo")]
+
+    entry = desk.services.audit.page(AuditFilters(action="connection.update")).rows[0].id
+    assert toast.links()["In the audit"] == f"/dashboard/audit#entry-{entry}"
+    page = toast.follow("In the audit")
+    assert offered(page) == [second, first]  # what made them, and the setup, can't be undone
+    page = page.press(first)
+    assert page.toasts == ["Undone: switched the connection ‘first’ of AgentRouter off."] and "In the audit" not in page.links()
+    assert desk.services.connections.get(row).is_active
+    page = admin.open("/dashboard/audit")
+    assert offered(page) == [second]
+    clock.by = WITHIN + 1
+    assert offered(admin.open("/dashboard/audit")) == []
+    assert page.press(second).toasts == [TOO_LATE]
+    assert press(desk, admin, "connection.update", entry).toasts == [TOO_LATE]  # asked first: no need to look for who undid it
+    assert "under Audit" in FOR_A_WHILE
 
 
 def test_two_at_once_take_it_back_once(desk: Desk) -> None:

@@ -121,10 +121,10 @@ def test_the_row_of_a_change_that_was_just_made(parts: Parts) -> None:
 def test_what_takes_a_change_back_says_so(parts: Parts) -> None:
     write(parts, "thing.change", before={"n": 1}, after={"n": 2})
     (entry,) = parts.audited()
-    assert not parts.audit.undone(entry)
+    assert parts.audit.undone([entry]) == parts.audit.undone([]) == frozenset()
     write(parts, "thing.change", replace(CLI, undoes=entry.id), before={"n": 2}, after={"n": 1})
     write(parts, "thing.delete", replace(CLI, undoes="another"), before={"n": 2})
-    assert parts.audit.undone(entry)
+    assert parts.audit.undone([*parts.audited()]) == {entry.id}
     assert [row.after for row in parts.audited()[:2]] == [{"undoes": "another"}, {"n": 1, "undoes": entry.id}]
 
 
