@@ -14,11 +14,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from omniroute.models.db import Database
 from omniroute.models.migration import migrate
@@ -202,3 +205,18 @@ def _wait(running: Postgres, server: subprocess.Popen[bytes]) -> None:
             assert server.poll() is None, "the Postgres server did not start"
             assert time.monotonic() < until, "the Postgres server did not answer within 60 s"
             time.sleep(0.02)
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """All that go to any database meanwhile."""
+    sent: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *more: Any) -> None:
+        sent.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)

@@ -109,18 +109,20 @@ class ModelList:
         self._set_hidden(provider_id, model_id, False, by)
 
     def hide_many(self, provider_id: str, model_ids: Sequence[str], hidden: bool, by: Actor) -> int:
-        """Hide or show all of these; how many were changed by it. What is not there is passed over. Raises Missing."""
+        """Hide or show all of these; how many were changed by it. What is not there is passed over. Raises Missing.
+
+        The audit holds their names once, for the way back.
+        """
 
         def work(session: Session) -> int:
             self._known(session, provider_id)
             wanted = set(model_ids)
             changed = [view.id for view in self._views(session, provider_id) if view.id in wanted and view.hidden != hidden]
-            for model_id in changed:
-                self._mark(session, provider_id, model_id, hidden)
             if changed:
+                self._mark_many(session, provider_id, changed, hidden)
                 action = "model.hide_many" if hidden else "model.show_many"
                 was, now = ("shown", "hidden") if hidden else ("hidden", "shown")
-                record(session, self._clock.now(), by, action, f"provider:{provider_id}", {was: changed}, {now: changed})
+                record(session, self._clock.now(), by, action, f"provider:{provider_id}", {was: len(changed)}, {now: changed})
             return len(changed)
 
         return self._store.change(work)
@@ -165,6 +167,19 @@ class ModelList:
         else:
             row.hidden = hidden
         return was
+
+    def _mark_many(self, session: Session, provider_id: str, ids: Sequence[str], hidden: bool) -> None:
+        """As `_mark` for those that are there, in as many statements as for one."""
+        if hidden:
+            listed = [one for one in ids if self._listed(provider_id, one)]
+            now = self._clock.now()
+            insert_new(session, ModelRow, [_fresh(provider_id, one, "catalog", now, True) for one in listed])
+        # By one name each, sent together: a list of thousands in one WHERE is more than a database takes.
+        this = (ModelRow.provider_id == provider_id, ModelRow.model_id == sa.bindparam("this"))
+        names, connection = [{"this": one} for one in ids], session.connection()
+        if not hidden:
+            connection.execute(sa.delete(ModelRow).where(*this, ModelRow.source == "catalog"), names)
+        connection.execute(sa.update(ModelRow).where(*this).values(hidden=hidden), names)
 
     def _insert(self, session: Session, provider_id: str, ids: Iterable[str], source: str) -> list[str]:
         """Those of `ids` that were new. A model of the catalogue needs no row."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-import sqlalchemy as sa
 
 from omniroute.connections.bulk import read_lines
 from omniroute.errors import Conflict, Invalid, Missing
+from tests.databases import statements
 from tests.parts import ADMIN, Parts
 
 KEY = "sk-test-0123456789abcdef"
@@ -90,21 +88,6 @@ def test_a_name_that_another_owns_stops_all(parts: Parts) -> None:
     parts.nodes.create(local, ADMIN)
     with pytest.raises(Conflict):
         parts.connections.create_many("agentrouter", read_lines(KEY), ADMIN)
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """All that go to any database meanwhile."""
-    sent: list[str] = []
-
-    def note(connection: Any, cursor: Any, statement: str, *more: Any) -> None:
-        sent.append(statement)
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
 def sent_by(work: Callable[[], object]) -> int:

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from omniroute.errors import Conflict, Invalid, Missing
+from tests.databases import statements
 from tests.parts import ADMIN, Parts
 
 BUILT_IN = ["claude-opus-4-6", "claude-haiku-4-5-20251001", "glm-5.1", "deepseek-v3.2"]
@@ -103,9 +104,26 @@ def test_many_are_hidden_and_shown_at_once(parts: Parts) -> None:
     shown = {view.id for view in parts.models.for_provider("agentrouter", hidden=False)}
     assert not shown & {"m-0", "m-1", "glm-5.1"} and {"m-2", "deepseek-v3.2"} <= shown
     (entry,) = parts.audited("model.hide_many")
-    assert (entry.before, entry.after) == ({"shown": ["glm-5.1", "m-1"]}, {"hidden": ["glm-5.1", "m-1"]})
+    assert (entry.before, entry.after) == ({"shown": 2}, {"hidden": ["glm-5.1", "m-1"]})
     assert parts.models.hide_many("agentrouter", ["glm-5.1", "m-1"], False, ADMIN) == 2
     assert parts.models.hide_many("agentrouter", ["glm-5.1"], False, ADMIN) == 0
     assert len(parts.audited("model.show_many")) == 1
     with pytest.raises(Missing):
         parts.models.hide_many("nobody", ["m"], True, ADMIN)
+
+
+def test_thousands_are_hidden_and_shown_by_as_many_statements_as_a_few(parts: Parts) -> None:
+    ids = [f"m-{n}" for n in range(3000)]
+    parts.models.add("agentrouter", ids, "custom", ADMIN)
+    some, own = [*ids[:2], *BUILT_IN[:2]], {f"m-{n}" for n in range(2, 3000)}
+
+    def sent_by(names: list[str], hidden: bool) -> int:
+        with statements() as sent:
+            assert parts.models.hide_many("agentrouter", names, hidden, ADMIN) == len(names)
+        return len(sent)
+
+    few = [sent_by(some, hidden) for hidden in (True, False)]
+    assert [sent_by([*ids, *BUILT_IN], hidden) for hidden in (True, False)] == few
+    assert [one.source for one in parts.store.current().models["agentrouter"]] == ["custom"] * 3000
+    sent_by([*ids[:2], *BUILT_IN], True)
+    assert {view.id for view in parts.models.for_provider("agentrouter", hidden=False)} == own
