@@ -168,6 +168,7 @@ def test_the_history_of_one_thing(desk: Desk, relay: Relay, admin: Browser) -> N
         (f"/dashboard/combos/{combo.id}", "Added the combo ‘ one ’"),
         (f"/dashboard/keys/{key.id}/edit", "Made the key ‘ CI ’"),
         (f"/dashboard/nodes/{node}/edit", "Added the provider ‘ Team ’"),
+        (f"/dashboard/providers/{node}", "Added the provider ‘ Team ’"),
     ):
         page = admin.open(path).follow("History")
         assert told(page) == [words], path
