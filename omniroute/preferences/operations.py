@@ -35,11 +35,20 @@ def _require_keys(read: Given, name: str, now_is: str) -> str:
 
 
 def _hosts(read: Given, name: str, now_is: list[str]) -> list[str]:
-    """Names as TRUSTED_HOSTS takes them, in lower case."""
+    """Names as TRUSTED_HOSTS takes them, in lower case; but with a dot in front only with two parts after it.
+
+    TRUSTED_HOSTS is the word of who runs the machine. What is set from a page, by a key or from a file may not cover all of
+    .com, and so undo what the check of names is for: DNS rebinding.
+    """
     entries = [entry.lower() for entry in read.texts(name, now_is, most=MOST_HOSTS, longest=260)]
     wrong = next((entry for entry in entries if not HOST_ENTRY.fullmatch(entry)), None)
     if wrong is not None:
         read.refuse(name, f"can't hold {wrong[:80]!r}: write names such as gateway.example.com or .example.com, without http://")
+    broad = next((entry for entry in entries if entry.startswith(".") and "." not in entry[1:]), None)
+    if broad is not None:
+        read.refuse(
+            name, f"can't hold {broad[:80]!r}, which covers too much: write at least two parts after the dot, as in .example.com"
+        )
     return list(dict.fromkeys(entries))
 
 

@@ -53,6 +53,8 @@ def test_only_what_changed_is_audited(parts: Parts) -> None:
         {"allowed_hosts": ["gateway.example.com/dashboard"]},
         {"allowed_hosts": ["*.example.com"]},
         {"allowed_hosts": ["a b"]},
+        {"allowed_hosts": [".com"]},
+        {"allowed_hosts": ["nas.lan", ".LAN:8443"]},
         {"allowed_hosts": [f"h{number}.example" for number in range(51)]},
         {"colour": "x"},
     ],
@@ -65,10 +67,16 @@ def test_what_is_wrong_is_told_by_field(parts: Parts, given: dict[str, Any]) -> 
 
 
 def test_host_names_are_kept_as_they_are_compared(parts: Parts) -> None:
-    given = [" Gateway.Example.com ", "gateway.example.com", ".LAN", "[::1]:8443", ""]
+    given = [" Gateway.Example.com ", "gateway.example.com", ".Home.ARPA", "NAS", "[::1]:8443", ""]
+    names = ["gateway.example.com", ".home.arpa", "nas", "[::1]:8443"]
     told = parts.preferences.update({"allowed_hosts": given, "require_api_key": "always"}, ADMIN)
-    assert told["allowed_hosts"] == ["gateway.example.com", ".lan", "[::1]:8443"]
+    assert told["allowed_hosts"] == names
     assert parts.preferences.update({"allowed_hosts": told["allowed_hosts"]}, ADMIN) == told
     (row,) = parts.audited()
     assert row.before == {"allowed_hosts": [], "require_api_key": "as started"}
-    assert row.after == {"allowed_hosts": ["gateway.example.com", ".lan", "[::1]:8443"], "require_api_key": "always"}
+    assert row.after == {"allowed_hosts": names, "require_api_key": "always"}
+
+
+def test_all_of_a_top_level_domain_is_never_covered(parts: Parts) -> None:
+    with pytest.raises(Invalid, match=r"'\.com'.* \.example\.com"):
+        parts.preferences.update({"allowed_hosts": ["nas", ".com"]}, ADMIN)
