@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session, aliased
 from omniroute.errors import Conflict, Missing
 from omniroute.models.audit import AuditRow
 from omniroute.models.db import Database
-from omniroute.models.paging import Page, page
+from omniroute.models.paging import Page, cursor, older, page, read_cursor
 from omniroute.security.redaction import redact_values
 
 ALL_SCOPES = frozenset({"relay", "manage"})
 LONGEST_SUBJECT = 128
+SCAN = 20_000  # rows that one page of a search for a text looks at, at the most: no index helps there, and rows are kept for good
 ACTORS = ("admin", "key", "cli", "system")
 CHANGED = "This has been changed again since, so nothing was undone. Look at it as it is now, and change it by hand."
 DONE = "This was undone already."
@@ -137,9 +138,9 @@ class AuditFilters:
     """What is "" or None filters nothing.
 
     `kind` is one of KINDS. `action` may be what stands before a dot, such as "connection". `actor` is one of ACTORS, or
-    "key:<name>" for one key. `text` is looked for in what a row holds and in the names that its subject has had, whatever its
-    case. Times are epoch seconds, `until` is not included. With `hide_system` the gateway's own rows are left out, unless
-    `actor` asks for them.
+    "key:<name>" for one key. `text` is looked for, whatever its case, in what a row holds and in the names that its subject has
+    in the newest SCAN rows and in those that are looked at. Times are epoch seconds, `until` is not included. With `hide_system`
+    the gateway's own rows are left out, unless `actor` asks for them.
     """
 
     kind: str = ""
@@ -163,13 +164,28 @@ class LastKnown:
 class AuditLog:
     """Reading the rows. Nothing here or elsewhere changes or deletes one."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, scan: int = SCAN) -> None:
+        self._database, self._scan = database, scan
 
     def page(self, filters: AuditFilters | None = None, before: str | None = None, limit: int = 50) -> Page[AuditView]:
-        """Newest first. Raises Invalid for a bad cursor or limit."""
+        """Newest first. With `text` a page ends after a look at SCAN rows, with fewer or even none, and the next goes on there.
+
+        Raises Invalid for a bad cursor or limit.
+        """
+        filters = filters or AuditFilters()
+        wanted = _wanted(filters)
         with self._database.unit_of_work() as session:
-            return page(session, AuditRow, _wanted(filters or AuditFilters()), before, limit, _view)
+            if not filters.text:
+                return page(session, AuditRow, wanted, before, limit, _view)
+            stretch = _within(filters, before)
+            end, newest = _end(session, stretch, self._scan), _end(session, [], self._scan)
+            near = [] if end is None else [_not_older(AuditRow, end)]
+            named = aliased(AuditRow)
+            recent = sa.true() if newest is None else _not_older(named, newest)
+            here = sa.true() if end is None else sa.and_(_not_older(named, end), *_within(filters, before, named))
+            told = _told(filters.text, named, sa.or_(recent, here))
+            found = page(session, AuditRow, [*wanted, *near, told], before, limit, _view)
+        return found if found.next is not None or end is None else Page(found.rows, cursor(*end))
 
     def get(self, entry_id: str) -> AuditView:
         """Raises Missing."""
@@ -232,23 +248,36 @@ def _wanted(filters: AuditFilters) -> list[sa.ColumnElement[bool]]:
         wanted += [AuditRow.actor_name == name] if name else []
     elif filters.hide_system:
         wanted.append(AuditRow.actor_kind != SYSTEM.kind)
-    if filters.text:
-        wanted.append(_told(filters.text))
-    if filters.since is not None:
-        wanted.append(AuditRow.at >= filters.since)
-    if filters.until is not None:
-        wanted.append(AuditRow.at < filters.until)
-    return wanted
+    return wanted + _within(filters, None)
 
 
-def _told(text: str) -> sa.ColumnElement[bool]:
-    """JSON is stored with escapes for what is not ASCII, so the text is looked for as it stands there."""
+def _within(filters: AuditFilters, before: str | None, table: Any = AuditRow) -> list[sa.ColumnElement[bool]]:
+    """The stretch of time, as far as it is older than the cursor."""
+    since = [] if filters.since is None else [table.at >= filters.since]
+    until = [] if filters.until is None else [table.at < filters.until]
+    return [*since, *until, *([] if before is None else [older(table, *read_cursor(before))])]
+
+
+def _end(session: Session, stretch: Sequence[sa.ColumnElement[bool]], scan: int) -> tuple[float, str] | None:
+    """The last row of the stretch that is looked at; None when all are."""
+    newest_first = sa.select(AuditRow).where(*stretch).order_by(AuditRow.at.desc(), AuditRow.id.desc())
+    beyond = session.scalars(newest_first.offset(scan - 1).limit(2)).all()
+    return (beyond[0].at, beyond[0].id) if len(beyond) > 1 else None
+
+
+def _not_older(table: Any, end: tuple[float, str]) -> sa.ColumnElement[bool]:
+    return sa.not_(older(table, *end))
+
+
+def _told(text: str, other: Any, among: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """JSON is stored with escapes for what is not ASCII, so the text is looked for as it stands there. Names of the subject are
+    taken from the rows of `other`, an alias of the table, for which `among` holds.
+    """
     stored = json.dumps(text)[1:-1]
     plain = (AuditRow.action, AuditRow.subject, AuditRow.actor_name, AuditRow.address)
     values = (sa.cast(AuditRow.before, sa.Text), sa.cast(AuditRow.after, sa.Text))
-    other = aliased(AuditRow)
     names = (each["name"].as_string() for each in (other.before, other.after))
-    named = sa.select(other.subject).where(sa.or_(*(name.icontains(text, autoescape=True) for name in names)))
+    named = sa.select(other.subject).where(among, sa.or_(*(name.icontains(text, autoescape=True) for name in names)))
     return sa.or_(
         *(column.icontains(text, autoescape=True) for column in plain),
         *(value.icontains(stored, autoescape=True) for value in values),

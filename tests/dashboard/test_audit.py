@@ -6,9 +6,11 @@ import json
 from urllib.parse import urlsplit
 
 import pytest
+import sqlalchemy as sa
 
+from omniroute.models.audit import AuditRow
 from omniroute.routing.health import ResilienceSettings
-from omniroute.security.audit import SYSTEM, Actor, AuditFilters, record
+from omniroute.security.audit import SCAN, SYSTEM, Actor, AuditFilters, record
 from tests.dashboard.browsing import Browser, Element, Page
 from tests.dashboard.conftest import Desk
 from tests.upstream.relay import Relay
@@ -216,3 +218,15 @@ def test_breakers_are_told_by_their_labels(desk: Desk, admin: Browser) -> None:
     was = ResilienceSettings().breaker_failures
     assert table(entries(page)[0]) == [("Failures that open a breaker", f"from {was} to 9")]
     assert len(desk.services.audit.page(AuditFilters(kind="health")).rows) == 1
+
+
+def test_a_text_that_is_not_among_the_newest_is_looked_for_on(desk: Desk, admin: Browser) -> None:
+    write(desk, "key.update", "key:x", after={"name": "Rare"})
+    at = desk.services.clock.now()
+    same = {"actor_kind": "cli", "actor_name": "x", "action": "thing.done", "subject": "thing:1"}
+    many = [{"id": str(number), "at": at + number / 1000, **same} for number in range(SCAN)]
+    desk.services.database.write(lambda session: session.execute(sa.insert(AuditRow), many) and None)
+    page = admin.open("/dashboard/audit?text=rare")
+    assert told(page) == [] and "looks at 20,000 changes at a time" in page.text
+    assert told(page.follow("Older")) == ["Changed the key ‘ Rare ’"]
+    assert page.follow("Older").text.count("Nothing is older") == 0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from omniroute.errors import Conflict, Invalid, Missing
-from omniroute.security.audit import CHANGED, CLI, DONE, SYSTEM, Actor, AuditFilters, LastKnown, record
+from omniroute.security.audit import CHANGED, CLI, DONE, SYSTEM, Actor, AuditFilters, AuditLog, LastKnown, record
 from tests.parts import START, Parts
 
 
@@ -102,6 +102,36 @@ def test_a_text_is_found_in_values_and_in_what_the_subject_was_ever_called(parts
     assert found(parts, text="Büro") == found(parts, text='"5 %"') == found(parts, text="CELLAR") == everything
     assert found(parts, text="tûne") == ["key.create"]
     assert found(parts, text="5_%") == found(parts, text="nobody") == []
+
+
+def test_a_text_is_looked_for_in_so_many_rows_at_a_time(parts: Parts) -> None:
+    def pages(scan: int, **filters: Any) -> list[list[str]]:
+        audit, before, told = AuditLog(parts.database, scan), None, list[list[str]]()
+        while before is not None or not told:
+            page = audit.page(AuditFilters(**filters), before, 2)
+            told.append([row.action for row in page.rows])
+            before = page.next
+        return told
+
+    for number in range(10):
+        write(parts, "rare.old" if number < 3 else f"thing.{number}")
+    assert pages(100, text="rare") == [["rare.old"] * 2, ["rare.old"]]
+    assert pages(4, text="rare") == [[], ["rare.old"], ["rare.old"] * 2]  # rows 9 to 6, 5 to 2, 1 and 0
+    assert pages(4, text="rare", until=START + 5) == [["rare.old"] * 2, ["rare.old"]]
+    assert pages(4, text="rare", since=START + 5) == [[], []]
+    assert pages(4, action="rare") == [["rare.old"] * 2, ["rare.old"]]  # cheap, so at once
+
+
+def test_former_names_are_looked_for_in_as_many_rows(parts: Parts) -> None:
+    audit = AuditLog(parts.database, 3)
+    write(parts, "thing.create", after={"name": "Cellar"})
+    for number in range(5):
+        write(parts, f"thing.{number}")
+    assert audit.page(AuditFilters(text="cellar")).rows == ()
+    write(parts, "thing.rename", before={"name": "Cellar"}, after={"name": "Attic"})
+    first = audit.page(AuditFilters(text="cellar"))
+    assert [row.action for row in first.rows] == ["thing.rename", "thing.4", "thing.3"]
+    assert [row.action for row in audit.page(AuditFilters(text="cellar"), first.next).rows] == ["thing.2", "thing.1", "thing.0"]
 
 
 def test_the_row_of_a_change_that_was_just_made(parts: Parts) -> None:
