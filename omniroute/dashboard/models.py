@@ -130,7 +130,8 @@ def _priced(price: PricedView) -> tuple[bool, Any, Any]:
 def models(services: Services, provider_id: str) -> ResponseReturnValue:
     """The list alone, for the search field. Without scripts the same form asks for the whole page."""
     if not wants_part():
-        return go("provider", provider_id=provider_id, **request.args.to_dict())
+        pages = {name: request.args[name] for name in ("all", "from") if name in request.args}
+        return go("provider", provider_id=provider_id, **asked(), **pages)
     return the_list(services, provider_id)
 
 

@@ -30,6 +30,13 @@ def test_the_search_works_without_scripts_and_with(admin: Browser) -> None:
     assert admin.open("/dashboard/providers/agentrouter/models?q=haiku").path == "/dashboard/providers/agentrouter"
 
 
+@pytest.mark.parametrize("query", ["provider_id=x", "endpoint=x", "_method=POST", "_external=1&_scheme=ftp", "_anchor=x"])
+def test_what_the_list_does_not_ask_for_goes_nowhere(admin: Browser, query: str) -> None:
+    answer = admin.client.get(f"/dashboard/providers/agentrouter/models?q=haiku&{query}&all=1")
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == "/dashboard/providers/agentrouter?q=haiku&all=1"
+
+
 def test_hide_and_show(desk: Desk, page: Page) -> None:
     page = page.press("Hide glm-5.1")
     assert "1 hidden" in page.text
