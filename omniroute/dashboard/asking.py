@@ -21,9 +21,9 @@ from flask import request
 
 from omniroute.edge import current
 from omniroute.edge.callers import refusal_of
-from omniroute.errors import WENT_WRONG, Problem, RequestError, UpstreamError, with_request
+from omniroute.errors import WENT_WRONG, BadRequest, Problem, RequestError, UpstreamError, with_request
 from omniroute.formats import CLIENT_FORMATS, FORMATS, Reader, ir, sse
-from omniroute.formats.answer import gather
+from omniroute.formats.answer import Gathering
 from omniroute.relay.ask import Ask, Reply
 from omniroute.relay.client_line import ClientLine
 from omniroute.relay.witness import Headers, Kept, Witness
@@ -43,6 +43,10 @@ ENDPOINTS: Mapping[str, str] = {
     "anthropic_messages": "/v1/messages",
     "gemini": "/v1beta/models/<path:call>",
 }
+
+# Of an answer so much is kept, in bytes as good as; the longest that models give are some 128,000 tokens, or a large picture.
+MOST_KEPT = 16 * 1024 * 1024
+EACH = 32  # bytes that a piece of text takes beside its letters
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +129,7 @@ def ask_of(
     """The request of a client of `format`, seen by a witness. `document` needs neither `model` nor `stream`.
 
     One page asks once: the row has the id of the page's own request. Raises Unauthorized and Forbidden for a `key` that may
-    not ask this.
+    not ask this, BadRequest for a document that can't be sent.
     """
     endpoint, started = ENDPOINTS[format], services.clock.tick()
     if key is not None:
@@ -136,11 +140,15 @@ def ask_of(
     whole = dict(document)
     if format != "gemini":  # whose address says both
         whole = {"model": model, **whole, **({"stream": True} if stream else {})}
+    try:
+        body = orjson.dumps(whole)
+    except orjson.JSONEncodeError as exc:  # a tool's arguments, which a model wrote, may be nested deeper than can be written
+        raise BadRequest(f"This can't be sent: {exc}.") from exc
     return Ask(
         request_id=current.request_id(),
         endpoint=endpoint,
         format=format,
-        body=orjson.dumps(whole),
+        body=body,
         document=whole,
         model=model,
         stream=stream,
@@ -159,13 +167,13 @@ def client_line() -> ClientLine:
     return ClientLine(None if sock is None else sock.fileno())
 
 
-def exchange(services: Services, ask: Ask, line: ClientLine) -> Iterator[Happening]:
+def exchange(services: Services, ask: Ask, line: ClientLine, most: int = MOST_KEPT) -> Iterator[Happening]:
     """Ask, and tell what happens as it does; `Done` is the last, whatever came before. Needs nothing of Flask's request.
 
-    Closing the iterator ends the request upstream.
+    Closing the iterator ends the request upstream; so does an answer beyond `most` bytes, which is cut there.
     """
     witness = ask.witness or Witness()
-    ask, answer = replace(ask, witness=witness), _Answer(ask.format)
+    ask, answer = replace(ask, witness=witness), _Answer(ask.format, most)
     try:
         reply = services.relay.answer(ask, line)
     except RequestError as exc:
@@ -188,20 +196,36 @@ def whole(services: Services, ask: Ask, line: ClientLine) -> Outcome:
 
 def gathered(happenings: Iterable[Happening]) -> Outcome:
     """What a whole exchange comes to."""
-    texts: dict[type, list[str]] = {Text: [], Thinking: []}
-    tools: list[Tool] = []
-    problem = None
+    tally = Tally()
     for happening in happenings:
+        tally.add(happening)
+    return tally.outcome()
+
+
+class Tally:
+    """Adds an exchange up while it runs."""
+
+    def __init__(self) -> None:
+        self._texts: dict[type, list[str]] = {Text: [], Thinking: []}
+        self._tools: list[Tool] = []
+        self._problem: Problem | None = None
+        self._done: Done | None = None
+
+    def add(self, happening: Happening) -> None:
         match happening:
             case Text() | Thinking():
-                texts[type(happening)].append(happening.text)
+                self._texts[type(happening)].append(happening.text)
             case Tool():
-                tools.append(happening)
+                self._tools.append(happening)
             case Failed():
-                problem = happening.problem
+                self._problem = happening.problem
             case Done():
-                return Outcome("".join(texts[Text]), "".join(texts[Thinking]), tuple(tools), problem, happening)
-    raise AssertionError("an exchange ends with Done")
+                self._done = happening
+
+    def outcome(self) -> Outcome:
+        assert self._done is not None  # an exchange ends with it
+        text, thinking = "".join(self._texts[Text]), "".join(self._texts[Thinking])
+        return Outcome(text, thinking, tuple(self._tools), self._problem, self._done)
 
 
 @dataclass(slots=True)
@@ -209,15 +233,21 @@ class _Answer:
     """Reads what the client would get, and keeps a copy of it."""
 
     format: str
+    most: int
     kept: Kept = field(default_factory=Kept)
     status: int = 200
     headers: Headers = ()
-    events: list[ir.Event] = field(default_factory=list)
+    gathering: Gathering = field(default_factory=Gathering)
+    size: int = 0  # of what is gathered
     trouble: str = ""  # why it can't be read to its end
 
     @property
     def parts(self) -> tuple[ir.AnyPart, ...]:
-        return gather(self.events).parts
+        return self.gathering.answer().parts
+
+    @property
+    def too_long(self) -> bool:
+        return self.size > self.most
 
     def given(self, witness: Witness) -> Answered:
         return Answered(self.status, witness.shown(self.headers), self.kept.text(witness.secrets()))
@@ -234,7 +264,9 @@ class _Answer:
         try:
             if isinstance(reply.body, bytes):
                 self.kept.add(reply.body)
-                if reply.body:
+                if len(reply.body) > self.most:
+                    self.size = len(reply.body)
+                elif reply.body:
                     yield from self._told(CLIENT_FORMATS[self.format].parse_response(orjson.loads(reply.body)))
                 return
             yield from self._stream(reply.body, CLIENT_FORMATS[self.format].StreamReader())
@@ -253,16 +285,19 @@ class _Answer:
                     yield from self._told(read)
                     raise
             yield from self._told(read) if read else (Waiting(),)
+            if self.too_long:
+                return
         for event in decoder.flush():
             yield from self._told(reader.feed(event))
         yield from self._told(reader.end())
 
     def _told(self, events: list[ir.Event]) -> Iterator[Happening]:
         """What these events say, texts that belong together as one."""
-        self.events += events
         texts: list[str] = []
         kind: type[Text] | type[Thinking] = Text
         for event in events:
+            self.gathering.add(event)
+            self.size += _size(event)
             match event:
                 case ir.TextDelta() | ir.RefusalDelta() | ir.ReasoningDelta():
                     now = Thinking if isinstance(event, ir.ReasoningDelta) else Text
@@ -275,7 +310,7 @@ class _Answer:
                     if texts:
                         yield kind("".join(texts))
                         texts = []
-                    part = self.parts[event.index]
+                    part = self.gathering.part(event.index)
                     if isinstance(part, ir.ToolCall):
                         yield Tool(part.id, part.name, part.arguments)
         if texts:
@@ -284,13 +319,29 @@ class _Answer:
     def verdict(self, row: Mapping[str, Any], ask: Ask) -> Iterator[Happening]:
         """Whether the answer is whole, once it is over."""
         kind = row.get("kind", "ok")
-        if kind != "ok":
+        if self.too_long:  # who stops reading is a client that left, for the log
+            message = (
+                f"The answer is longer than {self.most / (1024 * 1024):.0f} MB, the most that is shown here. It was stopped."
+            )
+            yield Failed(Problem(502, "answer_too_long", message, TOO_LONG, request_id=ask.request_id))
+        elif kind != "ok":
             yield Failed(Problem(row["status"], kind, row["message"], row["remedy"], request_id=ask.request_id))
         elif self.trouble:
             yield Failed(Problem(502, "answer_unreadable", self.trouble, UNREADABLE, request_id=ask.request_id))
 
 
 UNREADABLE = "Look at “Raw”: what came back there is not what this format's clients understand."
+TOO_LONG = "Ask for less. Clients are given the whole of it."
+
+
+def _size(event: ir.Event) -> int:
+    """Of what is kept of it, in bytes as good as."""
+    match event:
+        case ir.TextDelta() | ir.ReasoningDelta() | ir.ArgumentsDelta() | ir.RefusalDelta():
+            return EACH + len(event.text)
+        case ir.PartStarted() | ir.SignatureSeen() | ir.CitationSeen():
+            return len(repr(event))
+    return 0
 
 
 def _unsettled(ask: Ask, services: Services) -> dict[str, Any]:

@@ -47,38 +47,58 @@ class _Open:
         return ir.Text(text, citations=tuple(self.citations))
 
 
-def gather(events: Iterable[ir.Event]) -> Answer:
-    """Add a run of events up."""
-    started, finished, usage = ir.Started(), None, None
-    parts: dict[int, _Open] = {}
-    for event in events:
+class Gathering:
+    """Adds a run of events up, one after the other, as often as somebody asks what came so far."""
+
+    def __init__(self) -> None:
+        self._started = ir.Started()
+        self._finished: ir.Finished | None = None
+        self._usage: ir.Usage | None = None
+        self._parts: dict[int, _Open] = {}
+
+    def add(self, event: ir.Event) -> None:
         match event:
             case ir.Started():
-                started = event
+                self._started = event
             case ir.PartStarted():
-                parts[event.index] = _Open(event, [], [])
+                self._parts[event.index] = _Open(event, [], [])
             case ir.TextDelta() | ir.ReasoningDelta() | ir.ArgumentsDelta() | ir.RefusalDelta():
-                parts[event.index].texts.append(event.text)
+                self._parts[event.index].texts.append(event.text)
             case ir.SignatureSeen():
-                parts[event.index].signature = event
+                self._parts[event.index].signature = event
             case ir.CitationSeen():
-                parts[event.index].citations.append(event.citation)
+                self._parts[event.index].citations.append(event.citation)
             case ir.UsageSeen():
-                usage = event.usage
+                self._usage = event.usage
             case ir.Finished():
-                finished = event
+                self._finished = event
             case ir.PartStopped():
                 pass
-    return Answer(
-        id=started.id,
-        model=started.model,
-        created=started.created,
-        parts=tuple(parts[index].whole() for index in sorted(parts)),
-        usage=usage,
-        stop_reason=finished.stop_reason if finished else None,
-        stop_sequence=finished.stop_sequence if finished else None,
-        details=finished.details if finished else None,
-    )
+
+    def part(self, index: int) -> ir.AnyPart:
+        """One part as far as it came. Raises KeyError where none of this index has started."""
+        return self._parts[index].whole()
+
+    def answer(self) -> Answer:
+        started, finished = self._started, self._finished
+        return Answer(
+            id=started.id,
+            model=started.model,
+            created=started.created,
+            parts=tuple(self._parts[index].whole() for index in sorted(self._parts)),
+            usage=self._usage,
+            stop_reason=finished.stop_reason if finished else None,
+            stop_sequence=finished.stop_sequence if finished else None,
+            details=finished.details if finished else None,
+        )
+
+
+def gather(events: Iterable[ir.Event]) -> Answer:
+    """Add a run of events up."""
+    gathering = Gathering()
+    for event in events:
+        gathering.add(event)
+    return gathering.answer()
 
 
 def reasoning_of(part: ir.PartStarted, text: str, signed: ir.SignatureSeen | None) -> ir.Reasoning:

@@ -123,6 +123,24 @@ def test_an_answer_that_breaks_off(asking: Asking, upstream: Upstream, format: s
     assert "".join(part.text for part in done.parts if isinstance(part, ir.Text)) == texts(happenings)
 
 
+def test_an_endless_answer_is_cut_and_stopped_upstream(asking: Asking, upstream: Upstream) -> None:
+    upstream.queue({"text": "x" * 6000, "pieces": 6, "stall_after": 6}, model="endless")
+    ask = asking("openai_chat", "chat/endless", stream=True)
+    *told, done = exchange(asking.services, ask, ClientLine(None), most=2500)
+    upstream.closed(upstream.wait_for(1, "/chat/completions").id, within=5)
+    assert 2000 < len(texts(told)) < 6000
+    failed = told[-1]
+    assert isinstance(failed, Failed) and failed.problem.kind == "answer_too_long" and "It was stopped" in failed.problem.message
+    assert isinstance(done, Done) and [part.text for part in done.parts if isinstance(part, ir.Text)] == [texts(told)]
+
+
+def test_a_whole_answer_that_is_too_long_is_not_taken_apart(asking: Asking, upstream: Upstream) -> None:
+    upstream.queue({"text": "x" * 6000}, model="long")
+    *told, done = exchange(asking.services, asking("openai_chat", "chat/long"), ClientLine(None), most=2500)
+    assert isinstance(told[-1], Failed) and told[-1].problem.kind == "answer_too_long"
+    assert isinstance(done, Done) and (done.parts, done.row.kind) == ((), "ok") and "xxx" in done.answered.body.text
+
+
 def test_nobody_answers_to_that_name(asking: Asking) -> None:
     outcome = whole(asking.services, asking("gemini", "nobody/model"), ClientLine(None))
     assert outcome.problem is not None and outcome.problem.status == 404

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from omniroute.formats import ir
-from omniroute.formats.answer import Answer, finishing, gather, unfold
+from omniroute.formats.answer import Answer, Gathering, finishing, gather, unfold
 from tests.formats import laws, strategies
 
 
@@ -38,3 +38,13 @@ def test_the_input_of_an_opaque_part_is_put_together_from_its_fragments() -> Non
 )
 def test_a_stop_reason_fits_what_was_called(said: ir.StopReason, calls: int, meant: ir.StopReason) -> None:
     assert finishing(said, calls) == meant
+
+
+def test_a_part_is_told_as_far_as_it_came() -> None:
+    gathering = Gathering()
+    for event in (ir.PartStarted(2, "tool_call", id="a", name="look"), ir.ArgumentsDelta(2, "{"), ir.ArgumentsDelta(2, "}")):
+        gathering.add(event)
+    assert gathering.part(2) == ir.ToolCall("a", "look", "{}")
+    with pytest.raises(KeyError):
+        gathering.part(0)
+    assert gathering.answer().parts == (gathering.part(2),)
