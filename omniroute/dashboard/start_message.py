@@ -20,7 +20,7 @@ from omniroute.dashboard.shell import go, keys_for_all, money, part, took, wants
 from omniroute.dashboard.shell import tokens as counted
 from omniroute.dashboard.snippets import KEY_PLACE, Place, Snippet, known_model, snippets
 from omniroute.edge import current
-from omniroute.errors import Problem, RequestError
+from omniroute.errors import Problem, RequestError, Unauthorized
 from omniroute.routing.configuration import ClientKey
 from omniroute.security.client_keys import PREFIX, digest
 from omniroute.services import Services
@@ -56,8 +56,10 @@ def message(services: Services) -> ResponseReturnValue:
     streamed = request.headers.get("Accept") == LINES
     document = {"messages": [{"role": "user", "content": form.prompt.data}]}
     try:
+        if key is None and request.form.get("key"):  # without one there would be no limits
+            raise Unauthorized("This key has been deleted.", remedy="Make another one and send the message with that.")
         ask = ask_of(services, format="openai_chat", document=document, model=form.model.data or "", stream=streamed, key=key)
-    except RequestError as refusal:  # the key may not: it was limited or switched off meanwhile
+    except RequestError as refusal:  # the key may not: it was limited, switched off or deleted meanwhile
         if streamed:
             return as_it_comes([Failed(refusal.problem())], "")
         return using(services, "message", plain=plain, form=form, told=Told("", refusal.problem(), {}, ""))

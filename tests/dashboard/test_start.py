@@ -249,6 +249,19 @@ def test_a_key_that_was_switched_off_meanwhile_is_told(answering: Desk, visitor:
     assert "The API key is switched off." in answer.get_data(as_text=True)
 
 
+@pytest.mark.parametrize("accepted", ["text/html", LINES])
+def test_a_key_that_was_deleted_meanwhile_does_not_ask(answering: Desk, visitor: Browser, relay: Relay, accepted: str) -> None:
+    page = with_key(visitor)
+    (row,) = answering.services.keys.list()
+    answering.services.keys.delete(row.id, answering.by)
+    before = len(relay.requests())
+    values = {"csrf_token": csrf(page), "key": shown_key(page), "model": "agentrouter/glm-5.1", "prompt": "hello"}
+    answer = visitor.client.post(f"{START}/message", data=values, headers={**ORIGIN, "Accept": accepted})
+    told = answer.get_data(as_text=True)
+    assert answer.mimetype == accepted and "This key has been deleted." in told and "ake another one" in told
+    assert len(relay.requests()) == before and shown_key(page) not in told
+
+
 def test_a_model_that_is_not_listed_can_be_typed(answering: Desk, visitor: Browser, relay: Relay) -> None:
     answering.services.connections.update(answering.services.connections.list()[0].id, {"is_active": False}, answering.by)
     answering.connection(answering.node(relay))
