@@ -50,7 +50,6 @@ from omniroute.errors import BadRequest, Problem, RequestError
 from omniroute.formats.sse import HEARTBEAT, encode
 from omniroute.relay.ask import Ask
 from omniroute.relay.client_line import ClientLine
-from omniroute.routing.configuration import ClientKey
 from omniroute.services import Services
 from omniroute.threads import off_loop
 from omniroute.usage.logs import LogView
@@ -148,18 +147,13 @@ def _prepared(services: Services, form: PlaygroundForm, turns: tuple[Turn, ...])
     try:
         made = draft(form, messages(form.system.data or "", turns))
         asked = ask_of(
-            services, format=made.format, document=made.document, model=made.model, stream=made.stream, key=_key(services, form)
+            services, format=made.format, document=made.document, model=made.model, stream=made.stream, key=form.chosen
         )
     except RequestError as exc:
         beside = form.key if form.key.data and not isinstance(exc, BadRequest) else form.format
         beside.errors = (*beside.errors, exc.message)
         return sheet
     return Prepared(Sheet(form, turns), made, asked, services.settings.public_url or request.host_url.rstrip("/"))
-
-
-def _key(services: Services, form: PlaygroundForm) -> ClientKey | None:
-    keys = services.configuration.current().keys.values()
-    return next((key for key in keys if key.id == form.key.data), None)
 
 
 def _events(services: Services, prepared: Prepared, line: ClientLine) -> Iterator[bytes]:

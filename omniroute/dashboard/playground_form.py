@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
 from wtforms import BooleanField, DecimalField, IntegerField, SelectField, StringField, TextAreaField
 from wtforms import Form as WTForm
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
@@ -15,8 +16,9 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional
 from omniroute.dashboard.forms import LinesField, SelectChoice, stripped
 from omniroute.errors import BadRequest
 from omniroute.formats import FORMATS, ir
+from omniroute.formats.depth import DEEPEST, too_deep
 from omniroute.formats.reasoning import seal, seal_call
-from omniroute.routing.configuration import Configuration
+from omniroute.routing.configuration import ClientKey, Configuration
 
 FORMAT_NAMES: Mapping[str, str] = {
     "openai_chat": "OpenAI Chat",
@@ -68,9 +70,15 @@ class PlaygroundForm(WTForm):
     def know(self, configuration: Configuration) -> None:
         """The choices there are: formats, keys, efforts."""
         self.format.choices = [SelectChoice(name, label) for name, label in FORMAT_NAMES.items()]
-        keys = sorted(configuration.keys.values(), key=lambda key: key.name.casefold())
+        self._keys = {key.id: key for key in configuration.keys.values()}
+        keys = sorted(self._keys.values(), key=lambda key: key.name.casefold())
         self.key.choices = [SelectChoice("", "None: no limits"), *(SelectChoice(key.id, key.name) for key in keys)]
         self.effort.choices = [SelectChoice("", "Not sent"), *(SelectChoice(effort, effort) for effort in EFFORTS)]
+
+    @property
+    def chosen(self) -> ClientKey | None:
+        """The key that was chosen, of those that it could be chosen from: without one there are no limits."""
+        return self._keys.get(self.key.data or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +144,15 @@ def read_tools(text: str, format: str) -> tuple[ir.Tool | ir.NativeTool, ...]:
     if not text.strip():
         return ()
     try:
-        given = json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise BadRequest(f"This is no JSON: {exc}.") from exc
+        given = orjson.loads(text)
+    except orjson.JSONDecodeError as exc:
+        raise BadRequest(f"This is no JSON that can be sent: {exc}.") from exc
+    if too_deep(given):
+        raise BadRequest(f"These tools can't be sent: they are nested more than {DEEPEST} levels deep.")
+    try:
+        orjson.dumps(json.loads(text))  # which keeps whole numbers as they are
+    except orjson.JSONEncodeError as exc:
+        raise BadRequest("These tools can't be sent: a whole number in them has more than 64 bits.") from exc
     listed = given.get("tools", [given]) if isinstance(given, dict) else given
     if not isinstance(listed, list) or not listed or not all(isinstance(tool, dict) for tool in listed):
         raise BadRequest("Tools are a JSON list of objects; “Insert an example” shows one.")

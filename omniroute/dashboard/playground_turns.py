@@ -72,7 +72,7 @@ class Call:
         """For reading: JSON with its lines broken."""
         try:
             return orjson.dumps(orjson.loads(self.call.arguments), option=orjson.OPT_INDENT_2).decode()
-        except orjson.JSONDecodeError:
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # the latter: nested deeper than can be written
             return self.call.arguments
 
 

@@ -10,9 +10,10 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from werkzeug.datastructures import MultiDict
 
 from omniroute.dashboard.playground import speed
-from omniroute.dashboard.playground_form import EXAMPLE, read_tools
+from omniroute.dashboard.playground_form import EXAMPLE, PlaygroundForm, read_tools
 from omniroute.dashboard.playground_turns import MEGABYTE, MOST_EACH, Turn, changed, open_ended
 from omniroute.errors import BadRequest
 from omniroute.formats import ir
@@ -150,6 +151,10 @@ def test_an_image_that_no_model_takes_is_refused(admin: Browser, upstream: Upstr
     assert upstream.requests() == []
 
 
+def tool(default: str) -> str:
+    return '[{"name": "f", "parameters": {"default": ' + default + "}}]"
+
+
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
@@ -160,6 +165,12 @@ def test_an_image_that_no_model_takes_is_refused(admin: Browser, upstream: Upstr
         ({"top_p": "x"}, "Not a valid decimal value."),
         ({"tools": "[{"}, "This is no JSON"),
         ({"tools": "[1]"}, "Tools are a JSON list of objects"),
+        ({"tools": tool('"\\ud800"')}, "This is no JSON that can be sent"),
+        ({"tools": tool("[" * 600 + "]" * 600)}, "nested more than 200 levels deep"),
+        ({"tools": tool("[" * 5000 + "]" * 5000)}, "This is no JSON that can be sent"),
+        ({"tools": tool("NaN")}, "This is no JSON that can be sent"),
+        ({"tools": tool("1e999")}, "This is no JSON that can be sent"),
+        ({"tools": tool("18446744073709551616")}, "a whole number in them has more than 64 bits"),
         ({"tools": '[{"type": "function", "function": {}}]'}, "name"),
         ({"format": "smoke"}, "Not a valid choice."),
         ({"turns-0-role": "assistant", "turns-0-calls": "{}"}, "The conversation can't be read back."),
@@ -171,6 +182,17 @@ def test_what_is_not_right_stands_beside_its_field(admin: Browser, upstream: Ups
     assert page.status == 400 and why in page.text
     assert send(admin, usual | fields, f"{PAGE}/ask").status in (400, 422)
     assert upstream.requests() == []
+
+
+@pytest.mark.parametrize("depth", [300, 900])
+def test_arguments_that_are_nested_deep_are_shown_all_the_same(admin: Browser, upstream: Upstream, depth: int) -> None:
+    call = {"id": "a", "name": "f", "arguments": '{"a":' * depth + "1" + "}" * depth}
+    fields = {"turns-0-role": "assistant", "turns-0-calls": json.dumps([call]), "turns-0-result-0": "x"}
+    for format, model in (("openai_chat", "chat/m"), ("anthropic_messages", "messages/m"), ("gemini", "gemini/m")):
+        page = send(admin, fields | {"format": format, "model": model})
+        assert page.status == 200 and call["arguments"] in page.text
+    sent = upstream.requests("/v1/chat/completions")[0].json
+    assert sent["messages"][0]["tool_calls"][0]["function"]["arguments"] == call["arguments"]
 
 
 def test_scripts_get_the_form_back_when_it_is_not_right(admin: Browser) -> None:
@@ -189,6 +211,19 @@ def test_a_key_may_be_chosen_and_its_limits_hold(playing: Desk, admin: Browser, 
     page = page.fill({MESSAGE.format(3): "again"}).press("Send")
     assert "Status 429" in page.text and said(page)[-1] == ("You", "again")
     assert len(upstream.requests()) == 1
+
+
+def test_a_key_that_was_deleted_meanwhile_does_not_ask(playing: Desk, admin: Browser, upstream: Upstream) -> None:
+    made, _ = playing.services.keys.create({"name": "gone"}, playing.by)
+    page = admin.open(f"{PAGE}?model=chat/m").fill({MESSAGE.format(1): "hi", "As client key": "gone"})
+    configuration = playing.services.configuration.current()
+    playing.services.keys.delete(made.id, playing.by)
+    page = page.press("Send")
+    assert page.status == 400 and "Not a valid choice." in page.text
+    form = PlaygroundForm(MultiDict({"key": made.id}))
+    form.know(configuration)  # it is deleted between two looks
+    assert form.chosen is not None and form.chosen.id == made.id
+    assert upstream.requests() == []
 
 
 def test_a_fallback_shows_every_attempt(admin: Browser, upstream: Upstream) -> None:
