@@ -104,7 +104,12 @@ def _id(entry: AuditView) -> str:
 
 
 def _connection(services: Services, entry: AuditView, by: Actor) -> None:
-    _require(asdict(services.connections.get(_id(entry))), entry)
+    row = services.connections.get(_id(entry))
+    _require(asdict(row), entry)
+    if (entry.before or {}).get("is_active"):
+        node = next((each.updated_at for each in services.nodes.list() if each.id == row.provider_id), 0.0)
+        if max(row.updated_at, row.status_at or 0.0, node) > entry.at:  # its key would go where nobody had it on
+            raise Conflict(CHANGED)
     services.connections.update(_id(entry), entry.before or {}, by)
 
 

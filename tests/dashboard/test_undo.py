@@ -224,6 +224,29 @@ def test_what_changed_again_is_left_alone(desk: Desk) -> None:
     assert "There is no connection" in page.toasts[0] and page.path == "/dashboard/providers"
 
 
+def test_a_connection_is_switched_on_again_only_if_nothing_else_of_it_changed(desk: Desk, relay: Relay) -> None:
+    """A restore, say, may have given it another address since, and switched it off for that itself."""
+    admin, services = desk.admin(), desk.services
+    node = desk.node(relay)
+    for change in (
+        lambda row: services.connections.update(row, {"api_key": "sk-good-another-0123456789"}, desk.by),
+        lambda row: services.connections.mark(row, "error", "Its provider has another address.", desk.by),
+        lambda row: services.nodes.update(node, {"base_url": "https://other.example.com"}, desk.by),
+    ):
+        row = desk.connection(node, name="first")
+        services.connections.update(row, {"is_active": False}, desk.by)
+        change(row)
+        assert press(desk, admin, "connection.update", latest(desk, row)).toasts == [CHANGED]
+        assert not services.connections.get(row).is_active
+        services.connections.delete(row, desk.by)
+
+
+def latest(desk: Desk, row: str) -> str:
+    """The entry that switched it off."""
+    rows = desk.services.audit.page(AuditFilters(action="connection.update", subject=f"connection:{row}")).rows
+    return next(entry.id for entry in rows if entry.after == {"is_active": False})
+
+
 def test_a_name_that_is_taken_again_is_left_alone(desk: Desk, relay: Relay) -> None:
     admin, services = desk.admin(), desk.services
     node = desk.node(relay)
