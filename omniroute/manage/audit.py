@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from flask import Response
 
-from omniroute.clock import moment
 from omniroute.edge.bodies import AUDIT_FILTERS, AUDIT_KINDS
 from omniroute.manage.endpoint import Endpoint
-from omniroute.manage.export import Pages, columns_of, csv_file, jsonl_file
-from omniroute.manage.usage import CSV, JSONL
-from omniroute.models.paging import LONGEST, Page
+from omniroute.manage.export import JSONL, as_csv, as_jsonl, columns_of
 from omniroute.security.audit import AuditFilters, AuditView
 from omniroute.services import Services
 
@@ -27,29 +24,11 @@ def listed(services: Services, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def export_csv(services: Services, given: dict[str, Any]) -> Response:
-    return _file(services, given, lambda pages: csv_file(pages, COLUMNS), "csv", CSV)
+    return as_csv("audit", services.clock.now(), partial(services.audit.page, AuditFilters(**given)), COLUMNS)
 
 
 def export_jsonl(services: Services, given: dict[str, Any]) -> Response:
-    return _file(services, given, jsonl_file, "jsonl", JSONL)
-
-
-def _file(
-    services: Services, given: dict[str, Any], write: Callable[[Pages], Iterator[bytes]], ending: str, media: str
-) -> Response:
-    filters = AuditFilters(**given)
-    first = services.audit.page(filters, limit=LONGEST)  # what is wrong is told before the file begins
-    name = f"omniroute-audit-{moment(services.clock.now())[:19].replace(':', '')}Z.{ending}"
-    made = Response(write(_pages(services, filters, first)), content_type=media)
-    made.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return made
-
-
-def _pages(services: Services, filters: AuditFilters, page: Page[AuditView]) -> Iterator[Page[AuditView]]:
-    yield page
-    while page.next is not None:
-        page = services.audit.page(filters, page.next, LONGEST)
-        yield page
+    return as_jsonl("audit", services.clock.now(), partial(services.audit.page, AuditFilters(**given)))
 
 
 ENDPOINTS = (

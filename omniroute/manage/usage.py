@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from flask import Response
 
-from omniroute.clock import moment
 from omniroute.connections.resilience import HeldView
 from omniroute.edge.bodies import LOG_KINDS, USAGE
 from omniroute.manage.endpoint import Endpoint
-from omniroute.manage.export import Pages, csv_file, jsonl_file
-from omniroute.models.paging import LONGEST, Page
+from omniroute.manage.export import JSONL, as_csv, as_jsonl
 from omniroute.services import Services
 from omniroute.usage.alerts import Alert
-from omniroute.usage.logs import LogFilters, LogView
+from omniroute.usage.logs import LogFilters
 from omniroute.usage.pulse import PulseView
 from omniroute.usage.reports import UsageFilters, UsageSummary
-
-CSV, JSONL = "text/csv; charset=utf-8; header=present", "application/x-ndjson"
 
 
 def summary(services: Services, given: dict[str, Any]) -> UsageSummary:
@@ -36,29 +32,11 @@ def pulse(services: Services, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def export_csv(services: Services, given: dict[str, Any]) -> Response:
-    return _file(services, given, csv_file, "csv", CSV)
+    return as_csv("log", services.clock.now(), partial(services.logs.page, LogFilters(**given)))
 
 
 def export_jsonl(services: Services, given: dict[str, Any]) -> Response:
-    return _file(services, given, jsonl_file, "jsonl", JSONL)
-
-
-def _file(
-    services: Services, given: dict[str, Any], write: Callable[[Pages], Iterator[bytes]], ending: str, media: str
-) -> Response:
-    filters = LogFilters(**given)
-    first = services.logs.page(filters, limit=LONGEST)  # what is wrong is told before the file begins
-    name = f"omniroute-log-{moment(services.clock.now())[:19].replace(':', '')}Z.{ending}"
-    made = Response(write(_pages(services, filters, first)), content_type=media)
-    made.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return made
-
-
-def _pages(services: Services, filters: LogFilters, page: Page[LogView]) -> Iterator[Page[LogView]]:
-    yield page
-    while page.next is not None:
-        page = services.logs.page(filters, page.next, LONGEST)
-        yield page
+    return as_jsonl("log", services.clock.now(), partial(services.logs.page, LogFilters(**given)))
 
 
 ENDPOINTS = (
