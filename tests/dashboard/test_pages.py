@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from urllib.parse import quote
 
 import pytest
 
@@ -10,7 +12,8 @@ from omniroute.dashboard.unseen import shown as seen
 from omniroute.errors import UpstreamStatus
 from tests.dashboard.browsing import ORIGIN, Browser, Element, Page, Reader
 from tests.dashboard.conftest import PASSWORD, Desk
-from tests.dashboard.hostile import HOSTILE, LONG, NAME, SCRIPT, TURNED, WORKED_OUT, pages, parts, settle
+from tests.dashboard.hostile import HOSTILE, LINK, LONG, NAME, SCRIPT, TURNED, WORKED_OUT, pages, parts, settle
+from tests.dashboard.test_backup import file_of, sent
 from tests.dashboard.trouble import failed
 from tests.upstream.relay import Relay, error
 
@@ -72,6 +75,30 @@ def test_what_upstreams_say_stays_text(full: tuple[Desk, dict[str, str]], relay:
         admin.open(path).press(f"Disable {seen(NAME)}"),
         admin.open(path).press("Discover"),
         admin.open("/dashboard/health"),
+    ):
+        assert_clean(page)
+        assert_turned_nowhere(page)
+
+
+def test_what_is_sent_comes_back_as_text(full: tuple[Desk, dict[str, str]]) -> None:
+    """Previews and refusals of what was typed in, pasted and uploaded; and a message that nobody answers."""
+    desk, ids = full
+    admin, node = desk.admin(), ids["node_id"]
+    whole = file_of(admin)
+    desk.services.combos.delete(ids["combo_id"], desk.by)
+    desk.services.connections.delete(ids["connection_id"], desk.by)
+    desk.services.keys.create({"name": f"{TURNED} {SCRIPT}"}, desk.by)  # goes with the restore
+    wrong = json.dumps({"combos": [{"name": LONG, "steps": [{"model": LONG, LONG: 1}]}], LONG: LONG})
+    for page in (
+        sent(admin, whole),
+        sent(admin, wrong.encode()),
+        sent(admin, whole.replace(b'"strategy":"priority"', f'"strategy":"{SCRIPT}"'.encode())),
+        admin.open("/dashboard/combos/import").fill({"JSON": wrong}).press("Import"),
+        admin.open(f"/dashboard/providers/{node}/bulk").fill({"API keys": f"{NAME}, sk-1\n{SCRIPT}\n{LONG}"}).press("Preview"),
+        admin.open("/dashboard/aliases").fill({"Clients ask for": LONG, "And get": LINK}).press("Save alias"),
+        admin.open("/dashboard/keys/add").fill({"Name": LONG + LONG}).press("Create key"),
+        admin.open(f"/dashboard/nodes/{node}/edit").fill({"Base URL": LINK, "Chat path": SCRIPT}).press("Save"),
+        admin.open(f"/dashboard/playground?model={quote(f'team/{SCRIPT}')}").fill({"You (message 1 )": LONG}).press("Send"),
     ):
         assert_clean(page)
         assert_turned_nowhere(page)
