@@ -80,6 +80,10 @@ class Connections:
             providers = self._providers(session)
             return tuple(connection_view(row, providers.get(row.provider_id)) for row in session.scalars(_ordered(provider)))
 
+    def testable(self, provider: str | None = None) -> tuple[ConnectionView, ...]:
+        """Of those, what is switched on. Nodes that wait for their flag are left out: nothing would be sent."""
+        return tuple(row for row in self.list(provider) if row.is_active and (self._cc_on or not is_cc(row.provider_id)))
+
     def get(self, connection_id: str) -> ConnectionView:
         """Raises Missing."""
         with self._database.unit_of_work() as session:

@@ -21,7 +21,7 @@ from omniroute.dashboard.connection_forms import declared, known, own_fields
 from omniroute.dashboard.forms import fresh_status, refuse
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import above, page, part, wants_part
-from omniroute.dashboard.testing import SECONDS, Tried, testable, told
+from omniroute.dashboard.testing import SECONDS, Tried, told
 from omniroute.edge.current import actor
 from omniroute.errors import OperationError
 from omniroute.providers.values import Provider
@@ -127,7 +127,7 @@ def tested(services: Services, done: Bulk) -> dict[str, Verdict]:
 
 def added(services: Services, done: Bulk, verdicts: Mapping[str, Verdict]) -> tuple[Added, ...]:
     """In the order of the lines."""
-    now: dict[str, ConnectionView] = {row.id: row for row in testable(services)} if verdicts else {}
+    now: dict[str, ConnectionView] = {row.id: row for row in services.connections.testable()} if verdicts else {}
     rows = [
         Added(each.line, told(services, now.get(each.connection.id, each.connection), verdicts.get(each.connection.id)))
         for each in done.made

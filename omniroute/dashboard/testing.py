@@ -38,7 +38,7 @@ class Tried:
 
 def testing(services: Services) -> ResponseReturnValue:
     """All connections that a Test would ask, with what their last one said. For htmx only the list, which then begins at once."""
-    rows = testable(services)
+    rows = services.connections.testable()
     values: dict[str, Any] = {"lines": [told(services, row) for row in rows], "now": services.clock.now()}
     if wants_part():
         return part("parts/testing.html", start=True, **values)
@@ -48,7 +48,7 @@ def testing(services: Services) -> ResponseReturnValue:
 def test_all(services: Services) -> ResponseReturnValue:
     """Of one provider, or all."""
     provider_id = request.form.get("provider", "")
-    rows = testable(services, provider_id or None)
+    rows = services.connections.testable(provider_id or None)
     done = ask_all(services.probe, rows, actor(), SECONDS)
     verdicts = [each.verdict for each in done.results]
     fine = verdicts and all(outcome(verdict) == "good" for verdict in verdicts)
@@ -68,13 +68,6 @@ def test_line(services: Services, connection_id: str) -> ResponseReturnValue:
         flash(f"{row.name}: {tested.verdict.diagnosis.message}", "good" if outcome(tested.verdict) == "good" else "warn")
         return go("testing")
     return part("parts/test_line.html", line=told(services, services.connections.get(row.id), tested.verdict))
-
-
-def testable(services: Services, provider_id: str | None = None) -> tuple[ConnectionView, ...]:
-    """What is switched on. Nodes that wait for their flag are left out: nothing would be sent."""
-    waiting = {node.id for node in services.nodes.list() if not node.usable}
-    rows = services.connections.list(provider_id)
-    return tuple(row for row in rows if row.is_active and row.provider_id not in waiting)
 
 
 def told(services: Services, row: ConnectionView, verdict: Verdict | None = None) -> Tried:

@@ -45,13 +45,8 @@ def test(services: Services, given: dict[str, Any], connection_id: str) -> Verdi
 
 
 def test_all(services: Services, given: dict[str, Any]) -> dict[str, Any]:
-    """Every connection that is switched on, some at a time: each test waits for its upstream.
-
-    Nodes that wait for their flag are left out, so that one of them doesn't keep the others from being tested.
-    """
-    waiting = {node.id for node in services.nodes.list() if not node.usable}
-    rows = [row for row in services.connections.list(given.get("provider")) if row.is_active and row.provider_id not in waiting]
-    results = ask_all(services.probe, rows, current.actor()).results
+    """Every connection that is switched on, some at a time: each test waits for its upstream."""
+    results = ask_all(services.probe, services.connections.testable(given.get("provider")), current.actor()).results
     passed = sum(result.verdict.valid for result in results)
     return {"results": results, "summary": Summary(len(results), passed, len(results) - passed)}
 

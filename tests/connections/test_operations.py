@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -372,3 +373,17 @@ def test_an_order_goes_back_to_the_priorities_that_were(parts: Parts) -> None:
     parts.connections.reorder("agentrouter", made[::-1], ADMIN)
     told = parts.connections.reorder("agentrouter", made, ADMIN, [0, 0])
     assert {row.id: row.priority for row in told} == dict.fromkeys(made, 0)
+
+
+def test_what_is_off_or_waits_for_its_flag_is_not_tested(parts: Parts) -> None:
+    cc = parts.nodes.create(
+        {"name": "CC", "prefix": "cc", "type": "anthropic-compatible", "compat_mode": "cc", "base_url": "http://127.0.0.1:9"},
+        ADMIN,
+    )
+    made = [parts.connections.create({"provider": each, "api_key": "sk-a-1"}, ADMIN).id for each in (cc.id, "agentrouter")]
+    off = parts.connections.create({"provider": "openai", "api_key": "sk-a-1", "is_active": False}, ADMIN)
+    assert {row.id for row in parts.connections.testable()} == set(made)
+    assert parts.connections.testable("openai") == () and parts.connections.get(off.id)
+    without = Parts(parts.database, replace(parts.settings, enable_cc_compatible_provider=False), parts.catalog)
+    assert [row.id for row in without.connections.testable()] == made[1:]
+    assert without.connections.testable(cc.id) == ()
