@@ -138,6 +138,7 @@
     },
     over(answer, told) {
       answer.over = true;
+      if (told.problem) return broken(answer, told.problem);
       answer.live.remove();
       turns().append(made(told.turns));
       if (!told.turns) ended();

@@ -6,20 +6,21 @@ Without scripts the form is sent to the page, and the page comes back with the a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from flask import Response, render_template, request, stream_with_context, url_for
+from flask import Response, request, url_for
 from flask.typing import ResponseReturnValue
 
 from omniroute.dashboard import log
 from omniroute.dashboard.asking import (
     Begun,
-    Done,
-    Failed,
+    Happening,
     Outcome,
+    Tally,
     Text,
     Thinking,
     Tool,
@@ -30,6 +31,7 @@ from omniroute.dashboard.asking import (
     gathered,
 )
 from omniroute.dashboard.choices import askable
+from omniroute.dashboard.drawing import Draw, drawer
 from omniroute.dashboard.playground_form import EXAMPLE, Draft, PlaygroundForm, draft, read_tools
 from omniroute.dashboard.playground_raw import Raw, raw
 from omniroute.dashboard.playground_turns import (
@@ -46,13 +48,17 @@ from omniroute.dashboard.playground_turns import (
 )
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import page, part
-from omniroute.errors import BadRequest, Problem, RequestError
+from omniroute.errors import WENT_WRONG, BadRequest, Problem, RequestError
 from omniroute.formats.sse import HEARTBEAT, encode
 from omniroute.relay.ask import Ask
 from omniroute.relay.client_line import ClientLine
+from omniroute.relay.witness import ROOM
 from omniroute.services import Services
 from omniroute.threads import off_loop
 from omniroute.usage.logs import LogView
+
+BROKE_OFF = "What came until then is counted; the log has it."
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,7 @@ def playground(services: Services) -> ResponseReturnValue:
     if isinstance(prepared, Sheet):
         return _page(services, prepared, 400)
     outcome = gathered(exchange(services, prepared.ask, client_line()))
-    return _page(services, Sheet(form, _after(prepared, outcome)), result=_result(prepared, outcome))
+    return _page(services, Sheet(form, _after(prepared, outcome)), result=off_loop(lambda: _result(prepared, outcome)))
 
 
 def ask(services: Services) -> ResponseReturnValue:
@@ -113,9 +119,9 @@ def ask(services: Services) -> ResponseReturnValue:
     prepared = _prepared(services, form, turns)
     if isinstance(prepared, Sheet):
         return part("parts/playground_form.html", 422, sheet=prepared, **_choices(services))
-    response = Response(
-        stream_with_context(_events(services, prepared, client_line())), content_type="text/event-stream; charset=utf-8"
-    )
+    log_address = url_for("dashboard.log", log_id=prepared.ask.request_id)
+    told = stream(services, prepared, client_line(), log_address, drawer())
+    response = Response(told, content_type="text/event-stream; charset=utf-8")
     response.headers["Cache-Control"] = "no-store, no-transform"
     response.headers["X-Accel-Buffering"] = "no"  # nginx would hold the answer back
     return response
@@ -156,37 +162,45 @@ def _prepared(services: Services, form: PlaygroundForm, turns: tuple[Turn, ...])
     return Prepared(Sheet(form, turns), made, asked, services.settings.public_url or request.host_url.rstrip("/"))
 
 
-def _events(services: Services, prepared: Prepared, line: ClientLine) -> Iterator[bytes]:
-    """Bytes of the stream. What the model says goes out as JSON, to be shown as text."""
-    log_address = url_for("dashboard.log", log_id=prepared.ask.request_id)
+def stream(services: Services, prepared: Prepared, line: ClientLine, log_address: str, draw: Draw) -> Iterator[bytes]:
+    """Bytes of the stream. What the model says goes out as JSON, to be shown as text. Needs nothing of Flask's request."""
     yield _event("accepted", {"id": prepared.ask.request_id, "log": log_address})
-    seen = []
-    for happening in exchange(services, prepared.ask, line):
-        seen.append(happening)
-        match happening:
-            case Begun():
-                yield _event("begun", {"provider": happening.headers.get("X-OmniRoute-Provider", "")})
-            case Text():
-                yield _event("text", {"text": happening.text})
-            case Thinking():
-                yield _event("thinking", {"text": happening.text})
-            case Tool():
-                yield _event("tool", {"name": happening.name, "arguments": happening.arguments})
-            case Waiting():
-                yield HEARTBEAT
-            case Failed() | Done():
-                pass
-    yield _event("over", _over(prepared, gathered(seen)))
+    tally = Tally()
+    try:
+        for happening in exchange(services, prepared.ask, line):
+            tally.add(happening)
+            if (said := _said(happening)) is not None:
+                yield said
+        over = off_loop(lambda: _over(prepared, tally.outcome(), draw))
+    except Exception:  # the edge: nobody above could tell the reader
+        logger.exception("the page for request %s could not be made", prepared.ask.request_id)
+        over = {"failed": True, "turns": "", "result": "", "problem": f"{WENT_WRONG} {BROKE_OFF}"}
+    yield _event("over", over)
 
 
-def _over(prepared: Prepared, outcome: Outcome) -> dict[str, Any]:
+def _said(happening: Happening) -> bytes | None:
+    match happening:
+        case Begun():
+            return _event("begun", {"provider": happening.headers.get("X-OmniRoute-Provider", "")})
+        case Text():
+            return _event("text", {"text": happening.text})
+        case Thinking():
+            return _event("thinking", {"text": happening.text})
+        case Tool():
+            return _event("tool", {"name": happening.name, "arguments": happening.arguments})
+        case Waiting():
+            return HEARTBEAT
+    return None
+
+
+def _over(prepared: Prepared, outcome: Outcome, draw: Draw) -> dict[str, Any]:
     """The end of the stream: the turns that are new, and what came of it."""
     before, after = prepared.sheet.turns, _after(prepared, outcome)
     new = after[len(before) :] if outcome.problem is None else ()
     return {
         "failed": outcome.problem is not None,
-        "turns": "".join(render_template("parts/playground_turn.html", turn=turn, area=area) for turn in new),
-        "result": render_template("parts/playground_result.html", result=_result(prepared, outcome)),
+        "turns": "".join(draw("parts/playground_turn.html", turn=turn, area=area) for turn in new),
+        "result": draw("parts/playground_result.html", result=_result(prepared, outcome)),
     }
 
 
@@ -203,6 +217,7 @@ def _after(prepared: Prepared, outcome: Outcome) -> tuple[Turn, ...]:
 
 
 def _result(prepared: Prepared, outcome: Outcome) -> Result:
+    """To be made off the loop: masking megabytes takes a while, which nobody else's stream has to wait for."""
     row, witness = outcome.done.row, prepared.ask.witness
     assert witness is not None  # `ask_of` gives every request one
     return Result(
@@ -213,9 +228,8 @@ def _result(prepared: Prepared, outcome: Outcome) -> Result:
         priced=log.PRICED.get(row.price_source or ""),
         speed=speed(row),
         problem=outcome.problem,
-        partial=outcome.text if outcome.problem is not None else "",
-        # Masking megabytes takes a while, which nobody else's stream has to wait for.
-        raw=off_loop(lambda: raw(prepared.draft, prepared.ask, witness.exchanges(), outcome.done.answered, prepared.root)),
+        partial=outcome.text[:ROOM] if outcome.problem is not None else "",
+        raw=raw(prepared.draft, prepared.ask, witness.exchanges(), outcome.done.answered, prepared.root),
     )
 
 

@@ -10,13 +10,16 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from flask import g
 from werkzeug.datastructures import MultiDict
 
-from omniroute.dashboard.playground import speed
-from omniroute.dashboard.playground_form import EXAMPLE, PlaygroundForm, read_tools
-from omniroute.dashboard.playground_turns import MEGABYTE, MOST_EACH, Turn, changed, open_ended
+from omniroute.dashboard.asking import ask_of
+from omniroute.dashboard.playground import Prepared, Sheet, speed, stream
+from omniroute.dashboard.playground_form import EXAMPLE, PlaygroundForm, draft, read_tools
+from omniroute.dashboard.playground_turns import MEGABYTE, MOST_EACH, Turn, changed, messages, open_ended
 from omniroute.errors import BadRequest
 from omniroute.formats import ir
+from omniroute.relay.client_line import ClientLine
 from omniroute.usage.logs import view_of
 from tests.dashboard.browsing import ORIGIN, Browser, Page
 from tests.dashboard.conftest import KEY, Desk
@@ -275,6 +278,25 @@ def test_what_nobody_sees_is_told_where_it_is_read_and_kept_where_it_is_sent(adm
     _, answer, result = upstream.last().json["messages"]
     assert answer["content"] == f"{TURNED}\x7f" and result["content"] == TURNED
     assert json.loads(answer["tool_calls"][0]["function"]["arguments"]) == {"city": f"{TURNED}\x7f"}
+
+
+def test_an_end_that_can_not_be_drawn_says_so(playing: Desk, upstream: Upstream) -> None:
+    form = PlaygroundForm(MultiDict({"model": "chat/m", "format": "openai_chat", "stream": "y"}))
+    form.know(playing.services.configuration.current())
+    turns = (Turn(0, text="hi"),)
+    made = draft(form, messages("", turns))
+    with playing.app.test_request_context(PAGE):
+        g.request_id = playing.services.clock.new_id()
+        asked = ask_of(playing.services, format=made.format, document=made.document, model=made.model, stream=True)
+
+    def draw(template: str, **values: Any) -> str:
+        raise LookupError(template)
+
+    ready = Prepared(Sheet(form, turns), made, asked, "http://localhost")
+    *_, text, end = stream(playing.services, ready, ClientLine(None), "/log", draw)
+    assert text.startswith(b"event: text")
+    over = json.loads(end.partition(b"data: ")[2])
+    assert over["failed"] is True and over["problem"].startswith("Something went wrong inside the gateway.")
 
 
 # Formats ---------------------------------------------------------------------------------------------
