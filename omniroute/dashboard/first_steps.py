@@ -5,7 +5,7 @@ Nothing of it is stored, so a step that is undone (the last provider deleted) is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,8 @@ from omniroute.routing.verdict import Verdict
 from omniroute.services import Services
 from omniroute.usage.logs import LogFilters, LogView
 
-LOOKED_AT = 20  # of the newest answered requests: among so many a client's is looked for
+# Of the newest answered requests: among so many a client's is looked for, among more where all of those are the dashboard's.
+LOOKED_AT, BEYOND = 20, 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +84,21 @@ class Standing:
 def standing(services: Services) -> Standing:
     rows = [row for row in services.connections.list() if row.is_active]
     broken = tuple(row for row in rows if row.test_status in ("error", "banned"))
-    answered = services.logs.page(LogFilters(outcome="ok"), limit=LOOKED_AT).rows
+    first = services.logs.page(LogFilters(outcome="ok"), limit=LOOKED_AT)
+    heard = _of_client(first.rows)
+    if heard is None and first.next:
+        heard = _of_client(services.logs.page(LogFilters(outcome="ok"), before=first.next, limit=BEYOND).rows)
     return Standing(
         working=tuple(row for row in rows if row not in broken),
         broken=broken,
         keys=tuple(key for key in services.keys.list() if key.is_active and not key.expired and "relay" in key.scopes),
-        answered=next(iter(answered), None),
-        heard=next((row for row in answered if row.client != HEADERS["user-agent"]), None),
+        answered=next(iter(first.rows), None),
+        heard=heard,
     )
+
+
+def _of_client(rows: Iterable[LogView]) -> LogView | None:
+    return next((row for row in rows if row.client != HEADERS["user-agent"]), None)
 
 
 def on_path() -> bool:

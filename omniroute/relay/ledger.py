@@ -238,7 +238,7 @@ class Entry:
             "key_id": key.id if key else None,
             "key_name": key.name if key else ask.caller or None,
             "combo": self.combo or None,
-            "client": "" if ask.no_log else ask.headers.get("user-agent", "")[:200],
+            "client": "" if ask.no_log and not ask.caller else ask.headers.get("user-agent", "")[:200],
         }
 
     def _row(self, status: int, kind: str, message: str, remedy: str) -> dict[str, Any]:

@@ -307,6 +307,18 @@ def csrf(page: Page) -> str:
     return next(each.attrs["value"] for each in page.root.all("input") if each.attrs.get("name") == "csrf_token")
 
 
+def test_the_dashboards_own_requests_are_no_clients(answering: Desk, visitor: Browser) -> None:
+    answering.services.keys.create({"name": "quiet", "no_log": True}, answering.by)
+    page = visitor.open("/dashboard/playground?model=agentrouter/glm-5.1")
+    page.fill({"You (message 1 )": "hi", "As client key": "quiet"}).press("Send")
+    answering.services.ledger.drain()
+    assert "Waiting for your client" in visitor.open(f"{START}?step=client").text
+    answering.log_row("theirs", status=200, kind="ok", client="curl/8", at=1.0)
+    for number in range(25):
+        answering.log_row(f"own-{number}", status=200, kind="ok", client=HEADERS["user-agent"])
+    assert "You are set up" in visitor.open(START).text
+
+
 def test_the_list_of_steps_renews_itself_only_when_something_changed(answering: Desk, visitor: Browser) -> None:
     (nav,) = [each for each in visitor.open(START).root.all("nav") if each.attrs.get("id") == "start-steps"]
     address = nav.attrs["hx-get"]
