@@ -215,7 +215,13 @@ class Backup:
         if only_look:
             raise _Looked
         told = {"mode": plan.mode, "made_at": moment(upload.document.made_at), "to_type_in": len(plan.lacking), **plan.counts()}
-        record(session, self._clock.now(), by, "settings.import", SUBJECT, after=told)
+        now = self._clock.now()
+        for each in plan.told:
+            action = (
+                "restore.added" if each.verb == "added" else "restore.removed" if each.verb == "removed" else "restore.changed"
+            )
+            record(session, now, by, action, each.subject, each.before, each.after)
+        record(session, now, by, "settings.import", SUBJECT, after=told)
 
     def _with_log(self, limits: Iterable[Limit]) -> tuple[Limit, ...]:
         """Those of keys and connections that the log has something of; a counter is named "key:<id>:..." or "connection:<id>"."""

@@ -43,6 +43,16 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """The same thing for the audit: `subject` as in "node:<id>"; what changes of it, as a document has it (secrets are marks)."""
+
+    verb: Verb
+    subject: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Lacking:
     """What has to be typed in again, by label, of a connection or node, before requests are sent through it."""
 
@@ -69,6 +79,7 @@ class Plan:
     version: int
     mode: Mode
     changes: tuple[Change, ...]
+    told: tuple[Told, ...]
     lacking: tuple[Lacking, ...]
     same: Mapping[str, int]
     writes: Mapping[str, Writes]
@@ -87,9 +98,9 @@ class Plan:
 
     @property
     def fingerprint(self) -> str:
-        """The same for two plans that would do the same."""
-        told = [self.mode, [astuple(each) for each in self.changes], [astuple(each) for each in self.lacking]]
-        return hashlib.sha256(orjson.dumps(told)).hexdigest()
+        """The same for two plans that would do the same to the same: also what is written over must be what was shown."""
+        shown = [self.mode, *([astuple(each) for each in each_kind] for each_kind in (self.changes, self.told, self.lacking))]
+        return hashlib.sha256(orjson.dumps(shown)).hexdigest()
 
 
 class Planner:
@@ -103,11 +114,13 @@ class Planner:
         after = {kind.name: self._after(kind, read, mode) for kind in KINDS}
         moved = self._moved(after["nodes"])
         after["connections"] = {each: self._landed(row, read, after, moved) for each, row in after["connections"].items()}
-        changes, same, writes = list[Change](), dict[str, int](), dict[str, Writes]()
+        changes, told_all = list[Change](), list[Told]()
+        same, writes = dict[str, int](), dict[str, Writes]()
         for kind in KINDS:
             before = self._known(kind)
             told = list(self._changes(kind, before, after))
             changes += [change for change, _ in told]
+            told_all += [_told(kind, change, each, before.get(each), after[kind.name].get(each)) for change, each in told]
             same[kind.name] = len(after[kind.name]) - sum(change.verb != "removed" for change, _ in told)
             writes[kind.name] = self._writes(before, after[kind.name], told)
         writes["budgets"] = self._with_keys(writes, after["budgets"])
@@ -120,6 +133,7 @@ class Planner:
             version=self._stored.version,
             mode=mode,
             changes=tuple(changes),
+            told=tuple(told_all),
             lacking=lacking,
             same=same,
             writes=writes,
@@ -243,6 +257,21 @@ def _differing(kind: Kind, before: Row, after: Row) -> tuple[str, ...]:
     if not members and any(before[name] != after[name] for name in SECRETS.get(kind.name, ())):
         members.append("secrets")
     return tuple(members)
+
+
+def _told(kind: Kind, change: Change, each: Identity, was: Row | None, row: Row | None) -> Told:
+    def side(of: Row | None, secrets: str) -> dict[str, Any] | None:
+        if of is None:
+            return None
+        if kind is SETTINGS:
+            name, value = kind.told(of)
+            return {name: value}
+        members = {name: value for name, value in kind.told(of).items() if name != "sha256"}  # of a key: nobody reads it there
+        kept = members if change.verb != "changed" else {name: members[name] for name in change.members if name in members}
+        return kept | ({"secrets": secrets} if "secrets" in change.members else {})
+
+    subject = f"{kind.one}:{'/'.join(map(str, each))}"
+    return Told(change.verb, subject, side(was, "as they were"), side(row, "others"))
 
 
 def _why_off(row: Row, read: Read) -> str | None:

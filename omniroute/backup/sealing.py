@@ -89,7 +89,10 @@ def unseal(sealed: Mapping[str, Any], passphrase: str) -> Secrets:
     except InvalidTag:
         told = "This passphrase does not open the keys in the file. Leave it blank to restore everything but the keys."
         raise Invalid(told, {"passphrase": told}) from None
-    return of_json(orjson.loads(opened))
+    try:
+        return of_json(orjson.loads(opened))
+    except orjson.JSONDecodeError:
+        raise _unreadable("what is sealed in it was not written by this program") from None
 
 
 def as_json(kept: Secrets) -> dict[str, Any]:

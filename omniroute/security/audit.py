@@ -35,7 +35,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "key": ("key.",),
     "budget": ("budget.",),
     "health": ("resilience.",),
-    "settings": ("preferences.", "settings.", "storage_key."),
+    "settings": ("preferences.", "settings.", "restore.", "storage_key."),
     "access": ("login", "logout", "session.", "password.", "setup"),
 }
 

@@ -11,6 +11,7 @@ import pytest
 from omniroute.backup.operations import TRIES, OutOfDate
 from omniroute.errors import Conflict, Invalid, VaultError
 from omniroute.limits.limit import budget_limit
+from omniroute.security.audit import AuditView
 from omniroute.usage.logs import insert_rows
 from tests.backup.conftest import PASSPHRASE, Place
 from tests.parts import ADMIN, START
@@ -161,6 +162,41 @@ def test_what_was_shown_is_done_or_nothing(here: Place) -> None:
     assert any(name.startswith("Made meanwhile") for _, _, name in here.changes(anew.plan))
     here.backup.restore_shown(anew.carried, ADMIN)
     assert here.exported()["configuration"] == document["configuration"]
+
+
+def test_what_would_be_written_over_is_what_was_shown(here: Place) -> None:
+    """The same thing and the same member, but another value than the one that was there when it was shown."""
+    document = here.exported(PASSPHRASE)
+    native = next(row for row in here.connections.list() if row.name == "Native")
+    here.connections.update(native.id, {"priority": 5}, ADMIN)
+    shown = preview(here, document, PASSPHRASE)
+    here.connections.update(native.id, {"priority": 77}, ADMIN)
+    with pytest.raises(OutOfDate):
+        here.backup.restore_shown(shown.carried, ADMIN)
+    assert here.connections.get(native.id).priority == 77
+
+
+def test_each_thing_that_a_restore_changes_has_its_place_in_the_audit(here: Place) -> None:
+    document = here.exported(PASSPHRASE)
+    node = next(node for node in here.nodes.list() if node.name == "Local")
+    gone = here.combos.create({"name": "mine", "steps": ["agentrouter/x"]}, ADMIN)
+    document["configuration"]["nodes"][0]["baseUrl"] = "https://elsewhere.example.com/v1"
+    key = {**document["configuration"]["keys"][0], "id": "made-by-hand", "name": "Sneaked in", "sha256": "f" * 64}
+    document["configuration"]["keys"].append({**key, "scopes": ["relay", "manage"]})
+    here.restored(document, PASSPHRASE)
+
+    def told(action: str, subject: str) -> AuditView:
+        (entry,) = [each for each in here.audited(action) if each.subject == subject]
+        return entry
+
+    moved = told("restore.changed", f"node:{node.id}")
+    assert (moved.before or {})["baseUrl"] == node.base_url
+    assert (moved.after or {})["baseUrl"] == "https://elsewhere.example.com/v1"
+    added = told("restore.added", "key:made-by-hand")
+    assert added.before is None and (added.after or {})["scopes"] == ["relay", "manage"]
+    assert "f" * 64 not in str(added)
+    removed = told("restore.removed", f"combo:{gone.id}")
+    assert removed.after is None and (removed.before or {})["name"] == "mine"
 
 
 def test_a_change_that_makes_no_difference_to_the_list_is_no_hindrance(here: Place) -> None:

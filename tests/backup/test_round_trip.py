@@ -119,13 +119,17 @@ def test_the_password_and_what_was_logged_in_do_not_travel(here: Place, there: P
     assert not there.accounts.has_admin()
 
 
-def test_the_audit_has_counts_and_no_contents(here: Place, there: Place) -> None:
+def test_the_audit_has_counts_and_names_and_no_secrets(here: Place, there: Place) -> None:
     there.restored(here.exported(PASSPHRASE), PASSPHRASE)
     (out,), (came,) = here.audited("settings.export"), there.audited("settings.import")
     assert out.after is not None and out.after["with_secrets"] is True and out.after["connections"] == 3
     assert came.after is not None and came.after["added"]["keys"] == 2 and came.after["mode"] == "replace"
     assert "Local" not in str(out.after) + str(came.after)
-    assert there.actions() == ["settings.import"]
+    each = there.audited("restore.added")
+    assert {*there.actions()} == {"settings.import", "restore.added"}
+    assert len(each) == sum(came.after["added"].values())
+    digests = {key.digest for key in here.store.current().keys.values()}
+    assert not [secret for secret in (*CANARIES, *digests) if secret in str(each)]
 
 
 def test_a_key_that_has_expired_and_steps_whose_ends_are_gone_are_no_hindrance(here: Place, there: Place) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 import orjson
 import pytest
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from omniroute.backup.sealing import COSTS, NONCE, SALT, _key
 from omniroute.errors import Invalid, OperationError, Throttled, VaultError, WrongPassword
 from tests.backup.conftest import CANARIES, PASSPHRASE, PASSWORD, Place
 from tests.parts import ADMIN
@@ -46,6 +48,17 @@ def test_a_wrong_passphrase_opens_nothing_and_a_blank_one_restores_the_rest(here
     native = next(row for row in there.connections.list() if row.name == "Native")
     pasted = there.connections.update(native.id, {"api_key": "sk-pasted-0123456789abcdef", "is_active": True}, ADMIN)
     assert (pasted.is_active, pasted.status_reason) == (True, None)
+
+
+def test_who_seals_something_else_under_a_passphrase_is_told_so(here: Place, there: Place) -> None:
+    document = here.exported(PASSPHRASE)
+    salt, nonce = b"s" * SALT, b"n" * NONCE
+    sealed = AESGCM(_key(PASSPHRASE, salt, COSTS)).encrypt(nonce, b"not json", None)
+    texts = {name: base64.b64encode(value).decode() for name, value in (("salt", salt), ("nonce", nonce), ("sealed", sealed))}
+    document["secrets"] |= texts
+    with pytest.raises(Invalid, match="was not written by this program"):
+        there.restored(document, PASSPHRASE)
+    assert there.actions() == []
 
 
 def test_a_header_that_is_lacking_keeps_its_providers_connections_off(here: Place, there: Place) -> None:
