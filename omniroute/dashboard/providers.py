@@ -15,7 +15,8 @@ from omniroute.dashboard.connection_rows import PASSING
 from omniroute.dashboard.home import Connected, by_provider
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.shell import page, part, wants_part
-from omniroute.dashboard.usage import A_DAY
+from omniroute.limits.windows import Calendar
+from omniroute.preferences.operations import chosen
 from omniroute.routing.configuration import Configuration
 from omniroute.services import Services
 
@@ -32,7 +33,7 @@ STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """`models` are those that clients see. `requests` and `share` are of today (UTC); the share is None while there are none at
+    """`models` are those that clients see. `requests` and `share` are of today; the share is None while there are none at
     all. `waiting` is what is held and passes by itself, the longest last.
     """
 
@@ -121,9 +122,10 @@ def tile(
 
 
 def today(services: Services) -> dict[str, int]:
-    """Requests since midnight UTC by the provider that they went to."""
-    midnight = services.clock.now() // A_DAY * A_DAY
-    groups = services.usage.summary(midnight, midnight + A_DAY, "provider").groups
+    """Requests by the provider that they went to, since the midnight that Home goes by; from the hour in which it was."""
+    zone = chosen(services.configuration.current().settings, "time_zone")
+    day = Calendar("day", zone).span(services.clock.now())
+    groups = services.usage.summary(day.since, day.ends, "provider").groups
     return {group.id: group.figures.requests for group in groups if group.id}
 
 

@@ -72,7 +72,8 @@ def test_the_figures_are_there_without_scripts(desk: Desk) -> None:
     page = desk.admin().open("/")
     figures = text(page, "live-figures")
     assert "Requests a minute 10 none under way now" in figures
-    assert "Spend today $0.08 10 requests, 8,000 tokens since midnight, UTC" in figures
+    assert "Spend today $0.08 10 requests, 8,000 tokens since midnight, UTC · last 24 hours" in figures
+    assert page.links()["last 24 hours"] == "/dashboard/usage?range=24h"
     assert "Error rate 10 % 1 of 10 failed last 15 minutes" in figures
     assert "First content 450 ms half of all; 95 % within 459 ms last 15 minutes" in figures
     assert "OpenAI openai/ Not tested 10 10 % 450 ms / 459 ms" in text(page, "live-providers")

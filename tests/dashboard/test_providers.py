@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from omniroute.dashboard.providers import count
+from omniroute.dashboard.providers import count, today
 from tests.dashboard.browsing import Browser, Page
 from tests.dashboard.conftest import BAD_KEY, Desk
 from tests.dashboard.trouble import answered
@@ -94,6 +94,15 @@ def test_shares_of_todays_requests(many: Desk) -> None:
     told = {each.all("h2")[0].text: each.text for each in page.root.all("article")}
     assert "75 % of today's requests" in told["Good"] and "25 % of today's requests" in told["OpenAI"]
     assert "today's requests" not in told["Bad"]
+
+
+def test_today_begins_when_it_does_on_home(many: Desk) -> None:
+    services = many.services
+    services.preferences.update({"time_zone": "Asia/Kolkata"}, many.by)
+    midnight = services.pulse.current().today.begins_at
+    for number, (at, provider) in enumerate([(midnight - 3601, "openai"), (midnight + 1801, "agentrouter")]):
+        many.log_row(f"row-{number}", at=at, status=200, kind="ok", provider_id=provider, provider_prefix="x")
+    assert today(services) == {"agentrouter": 1}
 
 
 def test_models_are_counted_as_clients_see_them(many: Desk) -> None:
