@@ -116,6 +116,9 @@ def secrets_of_all(desk: Desk) -> None:
     with contextlib.suppress(WrongPassword):
         services.backup.export_with_secrets(ME, made["wrong password"])
     file = services.backup.export_with_secrets(ME, made["reset password"], made["passphrase"])
+    services.nodes.delete(services.nodes.list()[0].id, ME)  # so that something comes, changes and goes
+    services.preferences.update({"theme": "light"}, ME)
+    services.aliases.put("z", "one", 0, ME)
     services.backup.restore(services.backup.read(file.raw, made["passphrase"]), "replace", ME)
     vault = Vault(services.settings.storage_encryption_keys)
     rotate_storage_key(services.configuration, vault, services.clock, ME)
