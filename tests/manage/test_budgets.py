@@ -87,5 +87,5 @@ def test_the_audit_log_has_the_share_as_a_share(api: Api, key: str) -> None:
     (entry,) = api("GET", "/api/audit?action=budget.create")[1]["entries"]
     assert (entry["subject"], entry["after"]) == (
         f"budget:{key}:day",
-        {"unit": "usd", "limit": 1_000_000, "warn_at": 0.5, "timezone": "UTC"},
+        {"limit_usd": "1", "warn_at": 0.5, "timezone": "UTC"},
     )
