@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Response, flash, request
 from flask.typing import ResponseReturnValue
@@ -26,7 +25,6 @@ from omniroute.dashboard.shell import go
 from omniroute.edge.current import actor, host
 from omniroute.edge.hosts import Hosts
 from omniroute.errors import Invalid, OperationError
-from omniroute.preferences.operations import chosen
 from omniroute.services import Services
 
 MOST_SHOWN = 200  # names of one kind and fate; what is more is only counted
@@ -102,7 +100,7 @@ def preview(services: Services) -> ResponseReturnValue:
         with closing(chosen_file):  # a large one is a file on the disk by now
             raw = chosen_file.read()
         upload = services.backup.read(raw, form.passphrase.data or "")
-        found = services.backup.preview(upload, form.mode.data or "", actor(), way_in(services))
+        found = services.backup.preview(upload, form.mode.data or "", actor(), Hosts(services.settings).way_kept(host()))
         if len(found.carried) > LARGEST:
             raise Invalid("This file is too large for a browser. On the server: python -m omniroute import-config <file>")
     except OperationError as refusal:
@@ -112,7 +110,7 @@ def preview(services: Services) -> ResponseReturnValue:
 
 def restore(services: Services) -> ResponseReturnValue:
     try:
-        done = services.backup.restore_shown(request.form.get("carried", ""), actor(), way_in(services))
+        done = services.backup.restore_shown(request.form.get("carried", ""), actor(), Hosts(services.settings).way_kept(host()))
     except OutOfDate as refusal:
         return list_changes(refusal.preview, refusal.message, refusal.status)
     except OperationError as refusal:
@@ -170,16 +168,6 @@ def fates_of(found: Preview) -> Iterator[Fate]:
             rows = tuple(each for each in found.plan.changes if (each.kind, each.verb) == (kind.name, verb))
             if rows:
                 yield Fate(kind.name, verb, rows[:MOST_SHOWN], max(0, len(rows) - MOST_SHOWN))
-
-
-def way_in(services: Services) -> Any:
-    """Refuses settings by which this very browser could not come here any more."""
-    by = host()
-
-    def accept(settings: Mapping[str, Any]) -> None:
-        Hosts(services.settings).need_way(by, {"allowed_hosts": chosen(settings, "allowed_hosts")})
-
-    return accept
 
 
 ROUTES = (

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app, request
 from flask.typing import ResponseReturnValue
 from gevent.event import Event
 
 from omniroute.connections.resilience import HeldView
-from omniroute.dashboard.assets import FOLDER, load
+from omniroute.dashboard.drawing import Draw, drawer
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.watchers import AGAIN, LASTS, QUIET, watch
 from omniroute.errors import DatabaseAway
@@ -52,11 +51,9 @@ PARTS: dict[str, tuple[str, Callable[[Scene], Any]]] = {
     "failures": ("parts/pulse_failures.html", lambda scene: scene.pulse.failures),
 }
 
-Draw = Callable[[Scene, Sequence[str]], str]
-
 
 def live(services: Services) -> ResponseReturnValue:
-    return watch(services, lambda gone: stream(services, _drawer(), gone))
+    return watch(services, lambda gone: stream(services, drawer(), gone))
 
 
 def stream(services: Services, draw: Draw, gone: Event) -> Iterator[bytes]:
@@ -80,7 +77,7 @@ def stream(services: Services, draw: Draw, gone: Event) -> Iterator[bytes]:
             shown = now_shown
             if changed:
                 told = clock.tick()
-                yield encode(draw(scene, changed).encode(), "parts")
+                yield encode(drawn(draw, scene, changed).encode(), "parts")
         if pulse is not None and clock.tick() - told >= QUIET:
             told = clock.tick()
             yield encode(b"-", "same")
@@ -119,23 +116,10 @@ def bars(counts: Sequence[int], top: int, height: int = 32) -> str:
     return "".join(drawn)
 
 
-def _drawer() -> Draw:
-    """Parts as HTML, also once the request is over: the templates ask neither for it nor for the application."""
-    environment, links = current_app.jinja_env, current_app.create_url_adapter(request)
-    assert links is not None  # it is only without a request
-    templates = {name: environment.get_template(template) for name, (template, _) in PARTS.items()}
-
-    def url_for(endpoint: str, **values: Any) -> str:
-        return links.build(endpoint, values)
-
-    def asset(filename: str) -> str:
-        return links.build("dashboard.asset", {"filename": filename, "v": load(FOLDER)[filename].digest})
-
-    def draw(scene: Scene, names: Sequence[str]) -> str:
-        values: Mapping[str, Any] = {**shown(scene), "url_for": url_for, "asset": asset}
-        return "\n".join(f'<div id="live-{name}">{templates[name].render(values)}</div>' for name in names)
-
-    return draw
+def drawn(draw: Draw, scene: Scene, names: Sequence[str]) -> str:
+    """These parts, each in a box that says its place."""
+    values = shown(scene)
+    return "\n".join(f'<div id="live-{name}">{draw(PARTS[name][0], **values)}</div>' for name in names)
 
 
 ROUTES = (Route("GET", "/dashboard/live", "live", live),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import request, url_for
+from flask import request
 from flask.typing import ResponseReturnValue
 
 from omniroute.dashboard.log_filters import CLASSES, CUSTOM, RANGES, Asked, exported, read
@@ -32,7 +32,6 @@ def logs(services: Services) -> ResponseReturnValue:
         title="Logs",
         rows=found.rows,
         older=found.next,
-        address=lambda log_id: url_for("dashboard.log", log_id=log_id),
         asked=asked.query,
         wrong=asked.wrong,
         exported=exported(asked.filters),

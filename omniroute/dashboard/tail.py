@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from flask import current_app, request
+from flask import request
 from flask.typing import ResponseReturnValue
 from gevent.event import Event
 
+from omniroute.dashboard.drawing import Draw, drawer
 from omniroute.dashboard.log_filters import read
 from omniroute.dashboard.routes import Route
 from omniroute.dashboard.watchers import AGAIN, LASTS, QUIET, watch
 from omniroute.errors import DatabaseAway
 from omniroute.formats.sse import HEARTBEAT, encode
 from omniroute.services import Services
-from omniroute.usage.logs import LogView
 from omniroute.usage.tail import Tail
 
 LOOK_EVERY = 1.0  # seconds
-
-Write = Callable[[tuple[LogView, ...]], str]
 
 
 def tail(services: Services) -> ResponseReturnValue:
     now = services.clock.now()
     since = _since(request.headers.get("Last-Event-ID") or request.args.get("since", ""), now)
     watched = Tail(services.logs, read(request.args, now).filters, since)
-    return watch(services, lambda gone: stream(services, watched, _writer(), gone))
+    return watch(services, lambda gone: stream(services, watched, drawer(), gone))
 
 
-def stream(services: Services, watched: Tail, write: Write, gone: Event) -> Iterator[bytes]:
+def stream(services: Services, watched: Tail, draw: Draw, gone: Event) -> Iterator[bytes]:
     """Holds nothing of the request, and no session of the database between two looks."""
     clock, live = services.clock, services.relay.live
     began = told = clock.tick()
@@ -42,7 +40,7 @@ def stream(services: Services, watched: Tail, write: Write, gone: Event) -> Iter
         except DatabaseAway:
             rows = ()
         if rows:
-            yield _reached(at)[:-1] + encode(write(rows).encode(), "rows")
+            yield _reached(at)[:-1] + encode(draw("parts/log_rows.html", rows=rows).encode(), "rows")
             told = clock.tick()
         elif clock.tick() - told >= QUIET:
             yield HEARTBEAT + _reached(at)
@@ -62,14 +60,6 @@ def _since(text: str, now: float) -> float:
     except ValueError:
         return now
     return min(since, now) if math.isfinite(since) else now
-
-
-def _writer() -> Write:
-    """Rows as HTML, also once the request is over: the template asks neither for it nor for the application."""
-    template = current_app.jinja_env.get_template("parts/log_rows.html")
-    links = current_app.create_url_adapter(request)
-    assert links is not None  # it is only without a request
-    return lambda rows: template.render(rows=rows, address=lambda log_id: links.build("dashboard.log", {"log_id": log_id}))
 
 
 ROUTES = (Route("GET", "/dashboard/logs/tail", "logs_tail", tail),)

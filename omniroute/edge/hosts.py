@@ -66,6 +66,10 @@ class Hosts:
             )
             raise Invalid(told, {"allowed_hosts": told})
 
+    def way_kept(self, host: str) -> Callable[[Mapping[str, Any]], None]:
+        """The same for all settings as a restore would leave them: to be asked before it is done."""
+        return lambda settings: self.need_way(host, {"allowed_hosts": chosen(settings, "allowed_hosts")})
+
     def _is_trusted(self, host: str) -> bool:
         matched = HOST.fullmatch(host.lower())
         if matched is None:

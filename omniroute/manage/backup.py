@@ -14,7 +14,6 @@ from omniroute.edge.bodies import BACKUP_EXPORT, BACKUP_IMPORT
 from omniroute.edge.declarations import BadInput
 from omniroute.edge.hosts import Hosts
 from omniroute.manage.endpoint import Endpoint
-from omniroute.preferences.operations import chosen
 from omniroute.services import Services
 
 
@@ -31,11 +30,7 @@ def export(services: Services, given: dict[str, Any]) -> Response:
 def import_(services: Services, given: dict[str, Any]) -> dict[str, Any]:
     upload = services.backup.read(given["document"], given.get("passphrase") or "")
     mode, by = given.get("mode", "replace"), current.actor()
-    host = current.host()
-
-    def accept(settings: Any) -> None:
-        Hosts(services.settings).need_way(host, {"allowed_hosts": chosen(settings, "allowed_hosts")})
-
+    accept = Hosts(services.settings).way_kept(current.host())
     if given.get("preview"):
         return _told(services.backup.preview(upload, mode, by, accept), applied=False)
     return _told(services.backup.restore(upload, mode, by, accept), applied=True)
