@@ -60,7 +60,6 @@ class Reader:
         self._refusals = Refusals()
         self._rows: dict[str, Rows] = {}
         self._lacking: dict[tuple[str, str], tuple[str, ...]] = {}
-        self._blank_key = _blank_key()
 
     def read(self) -> Read:
         """Raises Invalid with everything that is wrong, by place."""
@@ -166,8 +165,7 @@ class Reader:
     def _key(self, given: Any) -> Row:
         read = Given(members_of(given, KEY), KEY)
         expires_at = read.moment("expires_at", None)  # as it was before, so it may be past
-        self._blank_key.expires_at = expires_at
-        columns = key_checks.read_columns(read, self._blank_key, self._now)
+        columns = key_checks.read_columns(read, _blank_key(expires_at), self._now)
         columns |= {"id": read_id(read), "name": read.text("name", needed=True), "digest": read.text("sha256", needed=True)}
         columns |= {name: read.text(name, needed=True) for name in ("prefix", "last4")}
         made = read.moment("created_at", None)
@@ -228,8 +226,8 @@ def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
     return chosen
 
 
-def _blank_key() -> KeyRow:
+def _blank_key(expires_at: float | None) -> KeyRow:
     """What holds for a key where its row says nothing: it may do nothing."""
     nothing: dict[str, Any] = dict.fromkeys(key_checks.NUMBERS)
     lists: dict[str, Any] = {"scopes": [], "allowed_models": [], "allowed_endpoints": []}
-    return KeyRow(expires_at=None, is_active=True, no_log=False, log_bodies=False, **nothing, **lists)
+    return KeyRow(expires_at=expires_at, is_active=True, no_log=False, log_bodies=False, **nothing, **lists)

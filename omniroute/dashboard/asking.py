@@ -137,11 +137,11 @@ def ask_of(
         if refusal is not None:
             raise refusal
         require_allowed(key, model)
-    whole = dict(document)
+    sent = dict(document)
     if format != "gemini":  # whose address says both
-        whole = {"model": model, **whole, **({"stream": True} if stream else {})}
+        sent = {"model": model, **sent, **({"stream": True} if stream else {})}
     try:
-        body = orjson.dumps(whole)
+        body = orjson.dumps(sent)
     except orjson.JSONEncodeError as exc:  # a tool's arguments, which a model wrote, may be nested deeper than can be written
         raise BadRequest(f"This can't be sent: {exc}.") from exc
     return Ask(
@@ -149,7 +149,7 @@ def ask_of(
         endpoint=endpoint,
         format=format,
         body=body,
-        document=whole,
+        document=sent,
         model=model,
         stream=stream,
         headers=HEADERS,
