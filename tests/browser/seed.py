@@ -95,6 +95,7 @@ def sign_in(page: Page, here: Gateway, path: str = "/") -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(here.url + path)
+    page.wait_for_load_state()  # the scripts have run, where there are any
 
 
 def to_add_provider(page: Page) -> None:

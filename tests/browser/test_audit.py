@@ -14,7 +14,7 @@ from omniroute.clock import Clock
 from omniroute.security.audit import CLI
 from omniroute.settings import Settings
 from tests.browser.chromium import Watch
-from tests.browser.test_dashboard import sign_in
+from tests.browser.seed import sign_in
 from tests.dashboard.hostile import HOSTILE, MODELS, NAME, SCRIPT, pages, settle
 from tests.gateway import Gateway, running_gateway
 from tests.upstream.client import Upstream

@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import violations
 from tests.browser.chromium import Watch
+from tests.browser.seed import sign_in
 from tests.browser.test_combos import ask
-from tests.browser.test_dashboard import sign_in
 from tests.gateway import PASSWORD, Gateway
 from tests.upstream.client import Upstream
 

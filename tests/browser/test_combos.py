@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from bench.processes import direct
 from tests.browser.chromium import Watch
-from tests.browser.test_dashboard import WIDTHS, sign_in
+from tests.browser.seed import sign_in
+from tests.browser.test_dashboard import WIDTHS
 from tests.gateway import Gateway
 from tests.upstream.client import Upstream
 

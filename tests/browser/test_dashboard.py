@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import Watch
-from tests.gateway import PASSWORD, Gateway
+from tests.browser.seed import sign_in
+from tests.gateway import Gateway
 from tests.upstream.relay import Relay
 
 KEY = "sk-good-0123456789abcd"
@@ -30,13 +31,6 @@ def filled(here: Gateway, relay: Relay) -> Iterator[tuple[Gateway, str]]:
     here.add_connection(node, BAD_KEY, "second")
     here.add_key("laptop")
     yield here, node
-
-
-def sign_in(page: Page, here: Gateway, path: str = "/") -> None:
-    page.goto(here.url + path)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(here.url + path)
 
 
 def test_check_before_save_keeps_the_form_and_its_key(here: Gateway, page: Page, relay: Relay) -> None:

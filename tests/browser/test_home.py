@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.chromium import PATIENCE, Watch
-from tests.browser.test_dashboard import sign_in
+from tests.browser.seed import sign_in
 from tests.gateway import Gateway, running_gateway
 from tests.upstream.client import Upstream
 from tests.upstream.raw import post

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import Watch
+from tests.browser.seed import sign_in
 from tests.browser.test_combos import ask
-from tests.browser.test_dashboard import WIDTHS, sign_in
+from tests.browser.test_dashboard import WIDTHS
 from tests.gateway import Gateway
 from tests.upstream.client import Upstream
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_dashboard import sign_in
+from tests.browser.seed import sign_in
 from tests.gateway import Gateway
 
 

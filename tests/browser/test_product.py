@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Response, expect
 from tests.browser.axe import violations
 from tests.browser.chromium import PATIENCE, Watch
 from tests.browser.furnished import BEFORE, House, furnished
-from tests.browser.test_dashboard import sign_in
+from tests.browser.seed import sign_in
 from tests.upstream.client import Upstream
 from tests.upstream.relay import Relay
 

@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.axe import violations
 from tests.browser.chromium import Watch
-from tests.browser.test_dashboard import BAD_KEY, KEY, sign_in
+from tests.browser.seed import sign_in
+from tests.browser.test_dashboard import BAD_KEY, KEY
 from tests.gateway import Gateway, running_gateway
 from tests.upstream.client import Upstream
 from tests.upstream.relay import Relay

@@ -14,7 +14,8 @@ from omniroute.models.db import Database
 from omniroute.usage.logs import insert_rows
 from tests.browser.axe import violations
 from tests.browser.chromium import Watch
-from tests.browser.test_dashboard import WIDTHS, sign_in
+from tests.browser.seed import sign_in
+from tests.browser.test_dashboard import WIDTHS
 from tests.gateway import PASSWORD, Gateway, running_gateway
 from tests.upstream.raw import Answer, Client
 

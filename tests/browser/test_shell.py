@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import violations
 from tests.browser.chromium import Watch
-from tests.browser.test_dashboard import sign_in
+from tests.browser.seed import sign_in
 from tests.gateway import Gateway, running_gateway
 from tests.upstream.relay import Relay
 

@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from omniroute.models.db import Database
 from omniroute.usage.logs import insert_rows
 from tests.browser.chromium import Watch
-from tests.browser.test_dashboard import WIDTHS, sign_in
+from tests.browser.seed import sign_in
+from tests.browser.test_dashboard import WIDTHS
 from tests.gateway import Gateway
 from tests.upstream.client import Upstream
 from tests.upstream.raw import post
