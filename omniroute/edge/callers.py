@@ -17,7 +17,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qs
 
 from omniroute.clock import Clock
-from omniroute.edge.hosts import local_name
+from omniroute.edge.hosts import is_address, is_named, local_name, named_hosts
 from omniroute.edge.origins import from_own_page
 from omniroute.errors import Forbidden, RequestError, Unauthorized
 from omniroute.preferences.operations import chosen
@@ -52,10 +52,12 @@ KEY_IS_NO_CREDENTIAL = frozenset({"/api/resolve"})
 
 NEED_KEY = Unauthorized.remedy
 NEED_KEY_HERE = (
-    f"{NEED_KEY} If only this machine can reach the port (a container published with '-p 127.0.0.1:20128:20128', for one), "
-    "REQUIRE_API_KEY=false serves without keys."
+    f"{NEED_KEY} Where only this machine can reach the port, REQUIRE_API_KEY=false serves without keys; "
+    "for a container: '-e REQUIRE_API_KEY=false' with '-p 127.0.0.1:20128:20128'."
 )
 CHOSEN = "the operator chose so on the dashboard (Settings, Security)"
+FOREIGN_PAGE = "the request comes from a page of another site"
+UNKNOWN_NAME = "a browser asks by a name that is not in TRUSTED_HOSTS, so the page may be anybody's"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +143,23 @@ class Callers:
             return why_always(settings)
         if always_chosen(self._configuration.current().settings):
             return CHOSEN
-        if from_own_page(environ) is False:  # also with REQUIRE_API_KEY=false: a foreign page must not spend the owner's credit
-            return "the request comes from a page of another site"
+        own_page = from_own_page(environ)
+        if own_page is False:  # also with REQUIRE_API_KEY=false: a foreign page must not spend the owner's credit
+            return FOREIGN_PAGE
         if settings.require_api_key == "false":
-            return None
+            # Bound to the world any name is answered, so a stranger's page may have pointed its own at us.
+            return UNKNOWN_NAME if own_page and not self._known(environ.get("HTTP_HOST", "")) else None
         why = _not_from_here(environ)
         if why is None and _has_body(environ) and not _is_json(environ.get("CONTENT_TYPE", "")):
             return "without one, a body must come with 'Content-Type: application/json'"
         return why
+
+    def _known(self, host: str) -> bool:
+        """Whether no stranger can have given us this name: an address, a local one, or one that the operator listed."""
+        if local_name(host) or is_address(host):
+            return True
+        preferences = self._configuration.current().settings
+        return is_named(host, (*named_hosts(self._settings), *chosen(preferences, "allowed_hosts")))
 
 
 def credentials(environ: Mapping[str, Any], *, query: bool = True) -> list[str]:
@@ -212,7 +223,7 @@ def _not_from_here(environ: Mapping[str, Any]) -> str | None:
     if any(name.startswith(FORWARDING) for name in environ):
         return "the request came through a proxy"
     if from_own_page(environ) is False:
-        return "the request comes from a page of another site"
+        return FOREIGN_PAGE
     return None
 
 

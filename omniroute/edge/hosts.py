@@ -6,6 +6,7 @@ It can't change the Host header, so the list below ends that.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
@@ -44,7 +45,7 @@ class Hosts:
         `rule` is the matched rule, None if none matched. Bound to the world with neither setting, every well-formed
         name is answered: a fresh deployment doesn't know its own name yet, and no right hangs on the Host there.
         """
-        if self._trusted(host) or rule in ANY_HOST or _named(host, chosen(self._preferences(), "allowed_hosts")):
+        if self._trusted(host) or rule in ANY_HOST or is_named(host, chosen(self._preferences(), "allowed_hosts")):
             return
         raise BadRequest(
             f"This server doesn't answer to the host name {host[:80]!r}.",
@@ -59,7 +60,7 @@ class Hosts:
         entries = given.get("allowed_hosts")
         if not isinstance(entries, list | tuple) or self._trusted(host):
             return
-        if not _named(host, [entry.strip().lower() for entry in entries if isinstance(entry, str)]):
+        if not is_named(host, [entry.strip().lower() for entry in entries if isinstance(entry, str)]):
             told = (
                 f"You came here by {host[:80]}, and nothing else in the list covers that name: without it you would be locked "
                 "out. Come by another name to take it out."
@@ -77,7 +78,7 @@ class Hosts:
         if self._settings.loopback and matched[1] in LOCAL_NAMES:
             return True
         if self.named:
-            return _named(host, self.named)
+            return is_named(host, self.named)
         return not self._settings.loopback
 
 
@@ -92,6 +93,18 @@ def local_name(host: str) -> bool:
     """`host` is localhost, 127.0.0.1 or [::1], with any port."""
     matched = HOST.fullmatch(host.lower())
     return matched is not None and matched[1] in LOCAL_NAMES
+
+
+def is_address(host: str) -> bool:
+    """`host` is an address and no name, with any port: nobody can point one elsewhere."""
+    matched = HOST.fullmatch(host.lower())
+    if matched is None:
+        return False
+    try:
+        ipaddress.ip_address(matched[1].strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def behind_proxies(app: Flask, hops: int, public_url: str | None = None) -> None:
@@ -121,7 +134,7 @@ class Published:
         return self._app(environ, start_response)
 
 
-def _named(host: str, entries: Iterable[str]) -> bool:
+def is_named(host: str, entries: Iterable[str]) -> bool:
     """Whether the header's text is one of these names."""
     matched = HOST.fullmatch(host.lower())
     return matched is not None and any(_covers(entry, host.lower(), matched[1]) for entry in entries)

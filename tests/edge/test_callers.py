@@ -109,7 +109,8 @@ def test_settings_that_always_want_a_key(house: House, settings: dict[str, Any],
     refused = refusal(callers(house, **settings), LOCAL)
     assert isinstance(refused, Unauthorized)
     assert told in refused.message
-    assert "REQUIRE_API_KEY=false" in refused.remedy and "dashboard's Keys page" in refused.remedy
+    assert "dashboard's Keys page" in refused.remedy
+    assert "'-e REQUIRE_API_KEY=false' with '-p 127.0.0.1:20128:20128'" in refused.remedy
 
 
 def test_required_false_serves_all_but_foreign_pages(house: House) -> None:
@@ -118,6 +119,37 @@ def test_required_false_serves_all_but_foreign_pages(house: House) -> None:
     assert open_house.client(anywhere, CHAT).kind == "keyless"
     refused = refusal(open_house, anywhere | {"HTTP_ORIGIN": "http://evil.example"})
     assert refused is not None and "another site" in refused.message
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "served"),
+    [
+        ("localhost:20128", {}, True),
+        ("127.0.0.1:20128", {}, True),
+        ("192.168.1.7:20128", {}, True),
+        ("[2001:db8::1]:20128", {}, True),
+        ("evil.example:20128", {}, False),
+        ("127.0.0.1.nip.io:20128", {}, False),
+        ("gateway.example.com", {"trusted_hosts": ("gateway.example.com",)}, True),
+        ("gateway.example.com", {"public_url": "https://gateway.example.com"}, True),
+        ("evil.example:20128", {"trusted_hosts": ("gateway.example.com",)}, False),
+    ],
+)
+def test_a_page_whose_name_was_pointed_here_does_not_spend_the_owners_credit(
+    house: House, name: str, settings: dict[str, Any], served: bool
+) -> None:
+    """What a container that is published on loopback with REQUIRE_API_KEY=false meets: its own bind is 0.0.0.0."""
+    gate = callers(house, require_api_key="false", host="0.0.0.0", **settings)
+    environ = LOCAL | {"HTTP_HOST": name, "HTTP_ORIGIN": f"http://{name}"}
+    refused = refusal(gate, environ)
+    assert (refused is None) is served
+    if refused is not None:
+        assert "TRUSTED_HOSTS" in refused.message and "Keys page" in refused.remedy
+        assert refusal(gate, environ | {"HTTP_X_API_KEY": house.key("relay")}) is None
+        del environ["HTTP_ORIGIN"]  # no browser: a program knows whom it asks
+        assert refusal(gate, environ) is None
+        house.services.preferences.update({"allowed_hosts": [name.partition(":")[0]]}, CLI)
+        assert refusal(gate, environ | {"HTTP_ORIGIN": f"http://{name}"}) is None
 
 
 AWAY = {"REMOTE_ADDR": "203.0.113.9", "HTTP_HOST": "gateway.example.com"}
