@@ -49,6 +49,7 @@ class Settings:
     data_dir: Path = Path("./data")
     database_url: str | None = None
     redis_url: str | None = None
+    redis_tls_verify: bool = True
     initial_password: str | None = None
     secret_key: str = ""
     storage_encryption_keys: tuple[str, ...] = ()
@@ -299,6 +300,7 @@ READERS: dict[str, Callable[[str, str], Any]] = {
     "DATA_DIR": _path,
     "DATABASE_URL": _database,
     "REDIS_URL": _redis,
+    "REDIS_TLS_VERIFY": _flag,
     "INITIAL_PASSWORD": _password,
     "SECRET_KEY": _secret,
     "STORAGE_ENCRYPTION_KEY": _fernet_keys,

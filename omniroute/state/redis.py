@@ -91,13 +91,13 @@ if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[
 class RedisState:
     """`url` as redis-py takes it: redis://, rediss:// or unix://. Making one connects nowhere.
 
-    Counts are exact up to 2**53.
+    `verify` asks a rediss:// server for a certificate that is known here. Counts are exact up to 2**53.
     """
 
     in_database = False
 
-    def __init__(self, url: str) -> None:
-        self._client = RedisClient(url)
+    def __init__(self, url: str, verify: bool = True) -> None:
+        self._client = RedisClient(url, verify)
         self._tickets = tickets = RedisTickets(self._client)
         self.reserve, self.release, self.settle, self.spend = tickets.reserve, tickets.release, tickets.settle, tickets.spend
         self.keep, self.lapsed, self.counted = tickets.keep, tickets.lapsed, tickets.counted

@@ -23,9 +23,12 @@ REFUSALS = 20  # different ones that are logged, each once
 
 
 class RedisClient:
-    """`url` as redis-py takes it: redis://, rediss:// or unix://. Making one connects nowhere."""
+    """`url` as redis-py takes it: redis://, rediss:// or unix://. Making one connects nowhere.
 
-    def __init__(self, url: str) -> None:
+    Without `verify` a rediss:// server may show any certificate: the line is encrypted, but who is at its end is not proven.
+    """
+
+    def __init__(self, url: str, verify: bool = True) -> None:
         # Deferred: redis takes 70 ms and 20 MB (redis-py 8.1.0), which an installation without it saves.
         from redis import BlockingConnectionPool, Redis
         from redis.backoff import NoBackoff
@@ -36,6 +39,7 @@ class RedisClient:
         self._refusals: set[str] = set()
         # No second try: after an answer that was lost nobody knows whether the first one counted. A connection that the
         # server has closed meanwhile is noticed when it is taken from the pool.
+        trusting = {} if verify or not url.startswith("rediss:") else {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
         pool = BlockingConnectionPool.from_url(
             url,
             max_connections=CONNECTIONS,
@@ -46,6 +50,7 @@ class RedisClient:
             health_check_interval=30,
             decode_responses=True,
             protocol=2,
+            **trusting,
         )
         self._redis: Redis = Redis(connection_pool=pool)
         self._scripts: dict[str, Script] = {}

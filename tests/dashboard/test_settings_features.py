@@ -18,7 +18,7 @@ NAMES = [each.name for _, group in VARIABLES for each in group]
 
 # Of these the value is shown: who adds a setting says here that it holds no secret, or makes it one.
 OPEN = {
-    *("HOST", "PORT", "REQUIRE_API_KEY", "TRUSTED_HOSTS", "PROXY_HOPS", "PUBLIC_URL", "DATA_DIR"),
+    *("HOST", "PORT", "REQUIRE_API_KEY", "TRUSTED_HOSTS", "PROXY_HOPS", "PUBLIC_URL", "DATA_DIR", "REDIS_TLS_VERIFY"),
     *("ENABLE_CC_COMPATIBLE_PROVIDER", "ALLOW_PRIVATE_UPSTREAMS", "PROVIDER_BASE_URLS"),
     *("CONNECT_SECONDS", "FIRST_EVENT_SECONDS", "IDLE_SECONDS", "ANSWER_SECONDS", "HEARTBEAT_SECONDS", "DRAIN_SECONDS"),
     *("WEB_CONCURRENCY", "BACKGROUND_JOBS", "MAX_BODY_MB", "LOG_LEVEL"),
