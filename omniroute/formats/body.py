@@ -15,9 +15,11 @@ from omniroute.errors import BadRequest
 from omniroute.formats.depth import DEEPEST, too_deep
 
 # One token that matters for finding top-level members: a whole string, or one structural byte. Strings are taken
-# whole, so a bracket inside a string is never seen.
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]', re.DOTALL)
-_MODEL_KEY = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")', re.DOTALL)
+# whole, so a bracket inside a string is never seen. Possessive: as plain repeats the engine keeps a way back from each
+# character, 114 bytes of memory for each byte of a string (Python 3.11, measured 2026-11-27).
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_TOKEN = re.compile(_STRING + rb"|[{}\[\],:]", re.DOTALL)
+_MODEL_KEY = re.compile(rb'"model"\s*:\s*(' + _STRING + rb")", re.DOTALL)
 
 
 def read_body(raw: bytes) -> dict[str, Any]:

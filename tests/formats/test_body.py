@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -119,3 +120,16 @@ def test_the_model_of_an_answer_is_named_as_it_was_asked() -> None:
     raw = b'{"id":"m","model": "large","content":[{"text":"\\"model\\": \\"large\\""}],"model_note":"large"}'
     assert rename_model(raw, "large", "up/large") == raw.replace(b'"model": "large"', b'"model": "up/large"', 1)
     assert rename_model(raw, "other", "up/other") == raw
+
+
+@pytest.mark.parametrize("text", ["a" * 2_000_000, "\\n" * 1_000_000], ids=["plain", "escapes"])
+def test_a_long_text_takes_no_more_memory_than_its_length(text: str) -> None:
+    """An image, or a model's name of megabytes: finding where it ends is no work that has to be remembered."""
+    bodies = [b'{"model":"m","\\u0061":1,"image":"%b"}', b'{"model":"%b"}']
+    for raw in [body % text.encode() for body in bodies]:
+        tracemalloc.start()
+        try:
+            assert replace_model(raw, "c").startswith(b'{"model":"c"')
+            assert tracemalloc.get_traced_memory()[1] < 3 * len(raw)
+        finally:
+            tracemalloc.stop()
