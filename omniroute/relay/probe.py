@@ -32,6 +32,7 @@ from omniroute.providers.outgoing import upstream_headers
 from omniroute.providers.traits import asks_stream, traits
 from omniroute.providers.urls import chat_url, models_url
 from omniroute.relay.answers import looks_streamed, read_answer
+from omniroute.relay.masking import hidden
 from omniroute.routing.configuration import Configuration, Connection
 from omniroute.routing.failures import Failure, classify
 from omniroute.routing.resolve import CC_FLAG
@@ -132,10 +133,12 @@ class Probe:
     def models(self, connection_id: str) -> tuple[str, ...]:
         """The ids that the connection's upstream lists. Raises Missing, FeatureOff, UpstreamTrouble, VaultError."""
         provider, connection, _ = self._find(connection_id)
+        key = self.credential(connection)
         try:
-            return self._listed(provider, self.credential(connection))
+            return self._listed(provider, key)
         except UpstreamError as exc:
             failure = classify(exc, provider.failures, succeeded=connection.succeeded, now=self.clock.now())
+            failure = hidden(failure, provider, key)
             refused = _refused(failure, exc, "", 0, ())
             raise UpstreamTrouble(f"{refused.diagnosis.message} {refused.diagnosis.remedy}") from exc
 
@@ -183,6 +186,7 @@ class Probe:
         except UpstreamError as exc:
             seen = _as_page(exc)
             failure = classify(seen, provider.failures, succeeded=succeeded, now=self.clock.now())
+            failure = hidden(failure, provider, key)
             return _refused(failure, seen, asked, self._ms(began), listed)
         says = f"Connected: '{asked}' answered" + (f", {len(listed)} models listed." if listed else ".")
         return Verdict(True, Diagnosis("ok", "upstream", says), "message", self._ms(began), status, models=listed)

@@ -14,18 +14,21 @@ from omniroute.errors import (
     BadRequest,
     NotFound,
     UpstreamError,
+    UpstreamErrorEvent,
     UpstreamFailed,
     UpstreamStatus,
 )
-from omniroute.http import Transport
+from omniroute.http import Answer, Transport
 from omniroute.providers.catalog import Catalog
 from omniroute.providers.outgoing import upstream_headers
 from omniroute.providers.urls import chat_url
+from omniroute.relay.answers import read_answer
 from omniroute.relay.ask import Ask, Reply
 from omniroute.relay.attempt import opened, upstream_id
 from omniroute.relay.conversation import FORMAT, Conversation, numbered
 from omniroute.relay.exhausted import none_available, problem_of
 from omniroute.relay.ledger import Entry, Ledger
+from omniroute.relay.masking import masked
 from omniroute.relay.passthrough import UNNAMED
 from omniroute.responses.operations import KeptResponse
 from omniroute.routing.candidates import Candidate, LeftOut
@@ -39,6 +42,8 @@ SECONDS = 30.0
 PAGE, MOST = 20, 100  # items; OpenAI's numbers
 ITEMS = "/input_items"
 REASON = "the response is kept there"
+# Parameters of the two GETs (openai-python 3.54.0), but for those of a stream, which is refused.
+PASSED_ON = frozenset({"include", "include[]", "after", "limit", "order"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ class Retrieval:
         candidate = Candidate(Target(provider, UNNAMED).through(connection), connection)
         entry = self.ledger.open(ask)
         entry.reason = REASON
-        path = f"/{quote(kept.id, safe='')}{below}" + (f"?{urlencode(query)}" if query else "")
+        path = f"/{quote(kept.id, safe='')}{below}" + (f"?{urlencode(passed)}" if (passed := _passed(query)) else "")
         try:
             self._admit(candidate, entry)
             entry.trying(candidate, ())
@@ -131,12 +136,16 @@ class Retrieval:
                 caller_format=FORMAT,
             )
             answer = self.transport.send(method, address + path, headers, None, seconds=SECONDS)
-            entry.upstream_request_id = upstream_id(answer)
             if answer.status >= 400:
                 raise UpstreamStatus(answer.status, answer.headers, answer.read_error())
-            reply = Reply(answer.status, {"Content-Type": "application/json"}, answer.read(SECONDS))
+            entry.upstream_request_id = upstream_id(answer)
+            body = answer.read(SECONDS)
+            if body or method != "DELETE":
+                _require_response(answer, body)
+            reply = Reply(answer.status, {"Content-Type": "application/json"}, body)
         except UpstreamError as exc:
             failure = classify(exc, provider.failures, succeeded=True, now=self.clock.now())
+            failure = masked(failure, candidate, self.credential)
             entry.failed(failure)
             raise UpstreamFailed(problem_of(failure, entry)) from exc
         finally:
@@ -144,6 +153,21 @@ class Retrieval:
                 answer.close()
         entry.answered(reply.status)
         return reply
+
+
+def _passed(query: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What of a query an upstream may see: above all not `key`, by which a caller may have named itself."""
+    return [(name, value) for name, value in query.items() if name in PASSED_ON]
+
+
+def _require_response(answer: Answer, body: bytes) -> None:
+    """Raises UpstreamEmpty, UpstreamNotJson, UpstreamErrorEvent unless `body` is a document of the upstream's.
+
+    A response that failed has an `error` too, but says what it is.
+    """
+    document = read_answer(answer.status, answer.headers, body)
+    if document.get("error") and "object" not in document:
+        raise UpstreamErrorEvent(document)
 
 
 def _page(kept: KeptResponse, query: Mapping[str, str]) -> dict[str, Any]:

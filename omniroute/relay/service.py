@@ -283,7 +283,7 @@ class Relay:
             made = plan(resolution, configuration, self.board.health, view, pinned=ask.pinned, tags=ask.tags)
             return gate.priced(made)
 
-        return Walk(planned, entry, self.board, self.consequences, gate, self.clock, self.chance)
+        return Walk(planned, entry, self.board, self.consequences, gate, self.clock, self.chance, self.credential)
 
     def _lane(self, ask: Ask, candidate: Candidate, combo: str) -> tuple[Ask, Lane, tuple[str, ...]]:
         """The request as this target takes it, its lane, and what could not be carried over. Raises BadRequest, NoCount."""

@@ -16,6 +16,7 @@ from omniroute.relay.consequences import Consequences
 from omniroute.relay.exhausted import all_failed, none_available
 from omniroute.relay.gate import Gate
 from omniroute.relay.ledger import Entry
+from omniroute.relay.masking import masked
 from omniroute.routing.candidates import Candidate, CandidateKey, LeftOut
 from omniroute.routing.failures import Failure, classify
 from omniroute.routing.health import Place, probes, standing
@@ -38,9 +39,11 @@ class Walk:
         gate: Gate,
         clock: Clock,
         chance: random.Random,
+        credential: Callable[..., str],
     ) -> None:
         self._planned, self._entry, self._board = planned, entry, board
         self._consequences, self._gate, self._clock, self._chance = consequences, gate, clock, chance
+        self._credential = credential
         self._began = clock.tick()
         self.plan = planned()
         self._remaining = self.plan.candidates
@@ -76,6 +79,7 @@ class Walk:
         """Note the failure, and what it means for those that are left."""
         rows, connection = candidate.target.provider.failures, candidate.connection
         failure = classify(error, rows, succeeded=connection.succeeded, now=self._clock.now())
+        failure = masked(failure, candidate, self._credential)
         self._entry.failed(failure)
         self._gate.leave(candidate)
         if not self._entry.ask.counting:

@@ -14,6 +14,7 @@ from typing import Any
 
 from omniroute.errors import UpstreamError
 from omniroute.http import Answer, Body, Transport
+from omniroute.providers.catalog import Provider
 from omniroute.providers.outgoing import hides, masked
 from omniroute.routing.candidates import Candidate
 from omniroute.security.redaction import redact, secret_name, without
@@ -120,12 +121,12 @@ def told(body: bytes, secrets: Iterable[str] = ()) -> Text:
     return kept.text(secrets)
 
 
-def secrets_of(candidate: Candidate, credential: str) -> frozenset[str]:
+def secrets_of(provider: Provider, credential: str) -> frozenset[str]:
     """What nobody may see of an attempt: the credential, and the values of the node's own headers that are secret by their name,
     whole, in their pieces, and as they stand within JSON.
     """
     found = {credential}
-    for name, value in candidate.target.provider.custom_headers:
+    for name, value in provider.custom_headers:
         if not value:
             continue
         if secret_name(name):
@@ -197,7 +198,7 @@ class Sender:
         kept, new = self._witness.kept(), self._witness.kept
         if isinstance(body, bytes):
             kept.add(without_data(body))
-        secrets = secrets_of(self._candidate, self._credential)
+        secrets = secrets_of(self._candidate.target.provider, self._credential)
         watched = _Watched(self._candidate, self._credential, secrets, method, url, headers, kept, new())
         self._witness.note(watched)
         try:

@@ -69,7 +69,7 @@ def redact_values(given: Any, secrets: Collection[str] = ()) -> Any:
     if isinstance(given, str):
         return redact(given, secrets)
     if isinstance(given, Mapping):
-        return {name: _member(str(name), value, secrets) for name, value in given.items()}
+        return {without(str(name), secrets): _member(str(name), value, secrets) for name, value in given.items()}
     if isinstance(given, list | tuple):
         return [redact_values(value, secrets) for value in given]
     return given
