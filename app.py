@@ -69,7 +69,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     app.register_blueprint(api_blueprint(services))
     app.register_blueprint(manage.blueprint(services))
     app.register_blueprint(dashboard.blueprint(services))
-    app.wsgi_app = sockets = ClientSockets(OnceV1(app.wsgi_app))  # type: ignore[method-assign]
+    app.wsgi_app = sockets = ClientSockets(OnceV1(app.wsgi_app), settings.body_seconds)  # type: ignore[method-assign]
     app.extensions["omniroute_sockets"] = sockets
     return app
 

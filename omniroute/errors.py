@@ -15,6 +15,7 @@ OmniRouteError
 |  |- NoConnection         404  somebody would, but holds no credential
 |  |- NotServed            404  somebody answers to it, but has no such endpoint
 |  |- BodyTooLarge         413
+|  |- BodyTooSlow          408
 |  |- PriceUnknown         403  a budget in USD, and no price to count by
 |  |- LimitReached         429  a limit of the client key
 |  |- LimitsAway           503  what a limited key has used can't be looked up
@@ -236,6 +237,11 @@ class NotServed(RequestError):
 class BodyTooLarge(RequestError):
     status, kind = 413, "body_too_large"
     remedy = "Send a smaller body, or raise MAX_BODY_MB and start again."
+
+
+class BodyTooSlow(RequestError):
+    status, kind = 408, "body_too_slow"
+    remedy = "Send the body faster, or raise BODY_SECONDS and start again."
 
 
 class PriceUnknown(RequestError):

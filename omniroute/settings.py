@@ -23,6 +23,7 @@ from dotenv import dotenv_values
 
 from omniroute.errors import SettingError
 from omniroute.secrets_file import ensure_secrets
+from omniroute.shared_names import shared_by_strangers
 
 # Values that people copy from documentation. A secret that everybody knows is none.
 WELL_KNOWN = frozenset({"changeme", "change-me", "secret", "dev", "development", "password", "omniroute", "test", "default"})
@@ -60,6 +61,7 @@ class Settings:
     web_concurrency: int = 2
     background_jobs: str = "auto"
     max_body_mb: int = 64
+    body_seconds: float = 60.0
     trusted_hosts: tuple[str, ...] = ()
     proxy_hops: int = 0
     public_url: str | None = None
@@ -249,6 +251,10 @@ def _hosts(name: str, text: str) -> tuple[str, ...]:
     for entry in entries:
         if not HOST_ENTRY.fullmatch(entry):
             raise SettingError(f"{name}: {entry!r} is no host name; give names such as gateway.example.com or .example.com")
+        if entry.startswith(".") and shared_by_strangers(entry[1:].partition(":")[0]):
+            raise SettingError(
+                f"{name}: {entry!r} covers names of strangers; write the whole name, or one below that is yours"
+            )
     return entries
 
 
@@ -311,6 +317,7 @@ READERS: dict[str, Callable[[str, str], Any]] = {
     "WEB_CONCURRENCY": _whole(1, 64),
     "BACKGROUND_JOBS": _one_of("auto", "off"),
     "MAX_BODY_MB": _whole(1, 1024),
+    "BODY_SECONDS": _seconds,
     "TRUSTED_HOSTS": _hosts,
     "PROXY_HOPS": _whole(0, 10),
     "PUBLIC_URL": _public_url,

@@ -82,7 +82,10 @@ def raw_body(request: Request) -> bytes:
 
 
 def require_plain(request: Request) -> None:
-    """Raises BadRequest for a body that is compressed."""
-    encoding = request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower()
+    """Raises BadRequest for a body that is compressed, as a content or, which gunicorn admits too, as a transfer coding."""
+    environ = request.environ
+    encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").lower()
     if encoding not in ("", "identity"):
         raise BadRequest(f"The body is compressed ({encoding[:40]}); send it as it is.")
+    if (coding := environ.get("HTTP_TRANSFER_ENCODING")) is not None and coding.lower() != "chunked":
+        raise BadRequest(f"The transfer coding '{coding[:40]}' is not spoken here; send the body as it is, or in chunks.")

@@ -1,4 +1,4 @@
-"""The client connections of this process: which are idle, so that a stopping worker need not wait for them.
+"""The client connections of this process: what comes in on them, and which are idle, so that a stopping worker need not wait.
 
 gunicorn waits for every open connection at its end, also for those that only might send another request.
 """
@@ -15,14 +15,16 @@ from weakref import WeakSet
 from gevent import monkey
 from werkzeug.wsgi import ClosingIterator
 
+from omniroute.edge.arrival import SMALL_REST, Arriving, throw_away
+
 PlainSocket = monkey.get_original("socket", "socket")
 
 
 class ClientSockets:
-    """WSGI middleware around the whole program."""
+    """WSGI middleware around the whole program. `body_seconds`: how long a request's body may take (edge/arrival.py)."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
-        self._app = app
+    def __init__(self, app: Callable[..., Iterable[bytes]], body_seconds: float) -> None:
+        self._app, self._body_seconds = app, body_seconds
         self._seen: WeakSet[Any] = WeakSet()
         self._busy: set[Any] = set()
         self._closing = False
@@ -33,7 +35,8 @@ class ClientSockets:
             return self._app(environ, start_response)
         self._seen.add(sock)
         self._busy.add(sock)
-        return ClosingIterator(self._app(environ, start_response), lambda: self._done(sock))
+        body = self._body(environ)
+        return ClosingIterator(self._app(environ, start_response), lambda: self._done(sock, body))
 
     def close_idle(self) -> None:
         """Close the connections that have no request now, and from here on each one after its request."""
@@ -42,13 +45,32 @@ class ClientSockets:
             if sock not in self._busy:
                 _hang_up(sock)
 
-    def _done(self, sock: Any) -> None:
+    def close_all(self) -> None:
+        """Cut off whoever is left: a client that has stopped reading would keep its connection for ever."""
+        for sock in list(self._busy):
+            _hang_up(sock, socket.SHUT_RDWR)
+
+    def _body(self, environ: dict[str, Any]) -> Arriving | None:
+        """The request's body, if it has one. gunicorn has admitted a length only if it is one, and never beside chunks."""
+        length = environ.get("CONTENT_LENGTH")
+        if length is None and "HTTP_TRANSFER_ENCODING" not in environ:
+            return None
+        body = Arriving(environ["wsgi.input"], None if length is None else int(length), self._body_seconds)
+        environ["wsgi.input"] = body
+        return body
+
+    def _done(self, sock: Any, body: Arriving | None) -> None:
         self._busy.discard(sock)
-        if self._closing:
+        rest = 0 if body is None else body.rest
+        if rest is None or rest > SMALL_REST:
+            _hang_up(sock, socket.SHUT_WR)  # the answer is whole
+            throw_away(sock)
+            _hang_up(sock)
+        elif self._closing:
             _hang_up(sock)
 
 
-def _hang_up(sock: Any) -> None:
+def _hang_up(sock: Any, how: int = socket.SHUT_RD) -> None:
     """gunicorn's greenlet, which waits for a request, reads an end. gevent's own shutdown would raise in it instead."""
     with suppress(OSError), PlainSocket(fileno=os.dup(sock.fileno())) as twin:  # OSError: the client was faster
-        twin.shutdown(socket.SHUT_RD)
+        twin.shutdown(how)
