@@ -11,6 +11,8 @@ monkey.patch_all()
 import os
 import resource
 import socket
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +21,8 @@ from typing import Any
 import gevent
 
 from omniroute.errors import SettingError
+from omniroute.models.glance import glance
+from omniroute.models.schema import SchemaError, require_current
 from omniroute.settings import Settings, is_loopback
 
 try:
@@ -35,7 +39,7 @@ worker_class = "gevent"
 workers = settings.web_concurrency
 worker_connections = 1000
 timeout = 60  # a heartbeat of the loop, no limit on requests
-graceful_timeout = 28  # Heroku kills at 30 s
+graceful_timeout = max(27, int(settings.drain_seconds) + 12)  # Heroku kills at 30 s
 keepalive = 75
 backlog = 2048
 limit_request_field_size = 16384  # long lists of betas
@@ -47,7 +51,9 @@ loglevel = settings.log_level.lower()
 accesslog = None
 
 STARTED = time.time()
-END_STREAMS_AFTER = settings.drain_seconds
+END_AFTER = settings.drain_seconds
+UNTIL_CLOSED = 1.1  # seconds in which gunicorn's worker closes its listeners: at a reload, who comes until then is served here
+LAST_WORDS, AT_ONCE = 4.0, 1.0  # seconds that clients have to take their last event, at SIGTERM and at SIGINT
 
 # Files in which the workers count together, wherever prometheus_client is imported afterwards.
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
@@ -57,6 +63,7 @@ METRICS_ROOM = 512 * 1024  # bytes of each file: two thousand counters
 
 def on_starting(server: Any) -> None:
     _need_free_port(server)
+    _need_tables()
     _empty_metrics()
 
 
@@ -75,6 +82,24 @@ def _need_free_port(server: Any) -> None:
             except OSError as exc:
                 where = f"HOST={address[0]} PORT={address[1]}"
                 raise SystemExit(f"omniroute: {where} can't be used: {exc.strerror}; set another HOST or PORT in .env") from None
+
+
+def _need_tables() -> None:
+    """Those of this version: one line, where workers would fail one by one. A database that is away may come back later.
+
+    A process of its own asks Postgres: the master imports nothing of what its workers load.
+    """
+    seen = glance(settings.sqlalchemy_url)
+    try:
+        if seen is not None:
+            require_current(seen.revision)
+            return
+    except SchemaError as exc:
+        raise SystemExit(f"omniroute: {exc}") from None
+    command, env = [sys.executable, "-m", "omniroute", "check-tables"], os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    told = subprocess.run(command, env=env, stderr=subprocess.PIPE, text=True, check=False).stderr
+    if told.startswith("Error: "):
+        raise SystemExit(f"omniroute: {told.strip().removeprefix('Error: ')}")
 
 
 def _empty_metrics() -> None:
@@ -139,6 +164,13 @@ def post_worker_init(worker: Any) -> None:
         _announce(services)
 
 
+def worker_int(worker: Any) -> None:
+    """SIGINT and SIGQUIT wait for nobody; but clients are told, and what they used is written down."""
+    services = worker.wsgi.extensions["omniroute"]
+    services.relay.stop_taking()
+    _end_all(worker, services, AT_ONCE)
+
+
 def worker_exit(server: Any, worker: Any) -> None:
     """Write what is left of the log, and send what is left of the traces."""
     app = getattr(worker, "wsgi", None)  # a worker that could not start has none
@@ -169,6 +201,7 @@ def _announce(services: Any) -> None:
         print(f"Set the dashboard's password here, once: {settings.address}/setup?token={token}", flush=True)
     if settings.require_api_key == "false" and not settings.loopback and not _keys_for_all(services):
         print("WARNING: REQUIRE_API_KEY=false on a public address: anybody who reaches it spends your credit.", flush=True)
+        print("In a container, publish the port on this machine only: -p 127.0.0.1:20128:20128", flush=True)
 
 
 def _keys_for_all(services: Any) -> bool:
@@ -217,7 +250,17 @@ def _watch_for_end(worker: Any, services: Any) -> None:
     """SIGTERM: take nothing new, let streams finish, and end what is left while there is time to say so."""
     while worker.alive:
         gevent.sleep(0.2)
+    gevent.sleep(UNTIL_CLOSED)
     services.relay.stop_taking()
     worker.wsgi.extensions["omniroute_sockets"].close_idle()
-    gevent.sleep(END_STREAMS_AFTER)
-    services.relay.end_streams()
+    gevent.sleep(END_AFTER)
+    _end_all(worker, services, LAST_WORDS)
+
+
+def _end_all(worker: Any, services: Any, seconds: float) -> None:
+    """End what is open. Who does not take his last event in time is cut off: gunicorn waits for every connection."""
+    services.relay.end_all()
+    until = time.monotonic() + seconds
+    while services.relay.busy and time.monotonic() < until:
+        gevent.sleep(0.05)
+    worker.wsgi.extensions["omniroute_sockets"].close_all()
