@@ -13,7 +13,7 @@ PURE = ("flask", "sqlalchemy", "requests", "urllib3", "gevent", "flask_sqlalchem
 
 # From the bottom up. A package may import those below it, and its own.
 ORDER = (
-    ("errors", "clock", "secrets_file", "settings", "address_guard", "http", "file_lock", "threads", "given"),
+    ("errors", "clock", "secrets_file", "shared_names", "settings", "address_guard", "http", "file_lock", "threads", "given"),
     ("formats",),
     ("providers",),
     ("limits", "prices"),

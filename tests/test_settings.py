@@ -65,6 +65,7 @@ def test_unknown_names_of_the_environment_are_not_ours(tmp_path: Path) -> None:
         ("STORAGE_ENCRYPTION_KEY", "0" * 64, "32 random bytes"),
         ("ALLOW_PRIVATE_UPSTREAMS", "10.0.0.0/8,not a host!", "no host, address or network"),
         ("TRUSTED_HOSTS", "https://x", "no host name"),
+        ("TRUSTED_HOSTS", "gateway.example.com,.co.uk", "names of strangers"),
         ("PROXY_HOPS", "two", "whole number"),
         ("ALLOW_PRIVATE_UPSTREAMS", "yes", "auto, true, false"),
         ("PROVIDER_BASE_URLS", "openai", "a provider's id and a URL"),

@@ -14,6 +14,7 @@ from omniroute.models.configuration import SettingRow
 from omniroute.models.db import Database
 from omniroute.security.audit import Actor, record
 from omniroute.settings import HOST_ENTRY
+from omniroute.shared_names import shared_by_strangers
 from omniroute.state.configuration import ConfigurationStore
 
 THEMES = ("auto", "light", "dark")
@@ -44,12 +45,18 @@ def _hosts(read: Given, name: str, now_is: list[str]) -> list[str]:
     wrong = next((entry for entry in entries if not HOST_ENTRY.fullmatch(entry)), None)
     if wrong is not None:
         read.refuse(name, f"can't hold {wrong[:80]!r}: write names such as gateway.example.com or .example.com, without http://")
-    broad = next((entry for entry in entries if entry.startswith(".") and "." not in entry[1:]), None)
+    broad = next((entry for entry in entries if entry.startswith(".") and _too_broad(entry[1:].partition(":")[0])), None)
     if broad is not None:
         read.refuse(
-            name, f"can't hold {broad[:80]!r}, which covers too much: write at least two parts after the dot, as in .example.com"
+            name,
+            f"can't hold {broad[:80]!r}, which covers too much, also names of strangers: write at least two parts after the dot "
+            "that are yours, as in .example.com",
         )
     return list(dict.fromkeys(entries))
+
+
+def _too_broad(name: str) -> bool:
+    return "." not in name or shared_by_strangers(name)
 
 
 def _whole(low: int, high: int) -> Callable[[Given, str, int], int]:
