@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+from gevent.lock import BoundedSemaphore
 
 from omniroute.errors import SettingError
 from omniroute.models.glance import glance
@@ -143,6 +144,7 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Start what runs beside the requests of this worker."""
+    worker.finishing, worker.finished, worker.interrupted, worker.beside = BoundedSemaphore(), False, False, []
     services = worker.wsgi.extensions["omniroute"]
     services.metrics.since = STARTED
     services.board.tick()  # before the first request: what was known when the last worker ended still counts
@@ -165,18 +167,33 @@ def post_worker_init(worker: Any) -> None:
 
 
 def worker_int(worker: Any) -> None:
-    """SIGINT and SIGQUIT wait for nobody; but clients are told, and what they used is written down."""
+    """SIGINT and SIGQUIT wait for nobody; but clients are told, and what they used is written down. gunicorn throws an end into
+    whatever the worker does as soon as this returns, and Ctrl-C in a terminal comes twice: so the worker's own end is in here,
+    and the second time waits for the first, whose end it shares.
+    """
+    if not hasattr(worker, "finishing"):
+        return  # it has not even begun
+    if worker.interrupted:
+        gevent.sleep(graceful_timeout)
+    worker.interrupted = True
     services = worker.wsgi.extensions["omniroute"]
     services.relay.stop_taking()
     _end_all(worker, services, AT_ONCE)
+    _finish(worker)
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Write what is left of the log, and send what is left of the traces."""
-    app = getattr(worker, "wsgi", None)  # a worker that could not start has none
-    if app is not None:
-        services = app.extensions["omniroute"]
-        gevent.killall(getattr(worker, "beside", []), timeout=2)  # first: they use what is closed below
+    if getattr(worker, "wsgi", None) is not None:  # a worker that could not start has none
+        _finish(worker)
+
+
+def _finish(worker: Any) -> None:
+    """Write what is left of the log, and send what is left of the traces; once, and a second caller waits for the first."""
+    with worker.finishing:
+        if worker.finished:
+            return
+        services = worker.wsgi.extensions["omniroute"]
+        gevent.killall(worker.beside, timeout=2)  # first: they use what is closed below
         services.ledger.drain()
         if hasattr(worker, "jobs"):
             worker.jobs.close()
@@ -184,6 +201,7 @@ def worker_exit(server: Any, worker: Any) -> None:
             services.traces.close()
         services.board.close()
         services.database.close()
+        worker.finished = True
 
 
 def child_exit(server: Any, worker: Any) -> None:
