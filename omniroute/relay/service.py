@@ -8,6 +8,8 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+import gevent
+
 from omniroute.clock import Clock
 from omniroute.errors import (
     BadRequest,
@@ -63,6 +65,7 @@ class Live:
 
     def __init__(self) -> None:
         self.flows: set[Flow] = set()
+        self.whole: set[gevent.Greenlet[..., None]] = set()  # those that wait for a whole answer
         self.draining = False
         self.tails = 0  # pages that are open and live: the log, Home
 
@@ -116,10 +119,17 @@ class Relay:
     def stop_taking(self) -> None:
         self.live.draining = True
 
-    def end_streams(self) -> None:
-        """End every open stream with an error event: there is no more time."""
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for an answer here."""
+        return bool(self.live.flows or self.live.whole)
+
+    def end_all(self) -> None:
+        """End every open stream with an error event, and who waits for a whole answer with a 503: there is no more time."""
         for flow in list(self.live.flows):
             flow.drain()
+        for waiting in list(self.live.whole):
+            gevent.kill(waiting, Drained())
 
     # Streamed ---------------------------------------------------------------------------------------
 
@@ -216,12 +226,18 @@ class Relay:
     # Whole ------------------------------------------------------------------------------------------
 
     def _whole(self, ask: Ask, walk: Walk, entry: Entry, line: ClientLine) -> Reply:
+        waiting = gevent.getcurrent()
+        self.live.whole.add(waiting)
         try:
             with line.interrupting(), closing(walk.candidates()) as candidates:
                 body = self._first_answer(ask, walk, entry, candidates)
         except ClientGone:
             entry.settle(CLIENT_GONE, "client_gone", "The client left before the answer.")
             return Reply(CLIENT_GONE, {}, b"")
+        except Drained:
+            raise UpstreamFailed(replace(DRAINED, request_id=ask.request_id)) from None
+        finally:
+            self.live.whole.discard(waiting)
         if body is None:
             raise UpstreamFailed(walk.exhausted())
         entry.settle(200)
@@ -311,7 +327,7 @@ STREAM_HEADERS = {
 }
 EVENTS = "text/event-stream"
 LONG_CONTEXT_BETA = "context-1m-2025-08-07"  # measured with Claude Code 2.1.197, 2026-11-22
-DRAINED = Problem(503, "draining", "The gateway is restarting and had to end this stream.", "Send the request again.")
+DRAINED = Problem(503, "draining", "The gateway is restarting and had to end this answer.", "Send the request again.")
 
 
 def _headers(entry: Entry) -> dict[str, str]:
