@@ -82,7 +82,9 @@ def make_services(settings: Settings, clock: Clock) -> Services:
     shared = shared_state(settings, database)
     recount = Recount(database, shared, clock)
     connections = Connections(database, configuration, catalog, vault, settings, recount, clock)
-    transport = Transport(AddressGuard.from_settings(settings), settings.connect_seconds)
+    transport = Transport(
+        AddressGuard.from_settings(settings), settings.connect_seconds, answer_body=settings.max_answer_mb * 1024 * 1024
+    )
     look, credential = configuration.current, connections.credential
     board = HealthBoard(clock, shared, settings=lambda: chosen_settings(look().settings), quotas=lambda: look().quotas())
     probe = Probe(catalog, transport, configuration, connections, connections.credential, board, clock)

@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+import gevent
 import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
@@ -38,7 +39,9 @@ from omniroute.errors import AddressRefused, UpstreamError, UpstreamNetwork, Ups
 
 READ_SIZE = 65536
 ERROR_BODY = 65536  # bytes of an error answer that are kept
-ANSWER_BODY = 256 * 1024 * 1024  # bytes of an answer that is not streamed
+ANSWER_BODY = 64 * 1024 * 1024  # bytes of an answer that is read whole, unless MAX_ANSWER_MB says otherwise
+MOST_INTERIM = 20  # answers of status 1xx before the one that counts
+MOST_TRAILERS = 100
 
 E = TypeVar("E", bound=BaseException)
 
@@ -60,16 +63,20 @@ _guard: contextvars.ContextVar[AddressGuard] = contextvars.ContextVar("guard")
 class Transport:
     """Sends requests upstream. One per process: its pools hold the open connections, one pool a host.
 
-    `connect_seconds` bounds resolving and connecting; `pool_size` is how many idle connections a host may keep.
+    `connect_seconds` bounds resolving and connecting; `pool_size` is how many idle connections a host may keep; `answer_body`
+    is how many bytes of an answer are read whole.
     """
 
-    def __init__(self, guard: AddressGuard, connect_seconds: float = 5.0, pool_size: int = 1000) -> None:
+    def __init__(
+        self, guard: AddressGuard, connect_seconds: float = 5.0, pool_size: int = 1000, answer_body: int = ANSWER_BODY
+    ) -> None:
         self._adapter = _Adapter(guard, pool_connections=100, pool_maxsize=pool_size)
         self._guard = guard
         self._connect_seconds = connect_seconds
+        self._answer_body = answer_body
 
     def send(self, method: str, url: str, headers: list[tuple[str, str]], body: Body | None, *, seconds: float) -> Answer:
-        """Send, and wait for the head of the answer, at most `seconds` without a byte.
+        """Send, at most `seconds` without a byte, and wait for the head of the answer, at most `seconds` in all.
 
         Any status is an Answer but 3xx. Raises UpstreamNetwork, AddressRefused, UpstreamRedirect.
         A reused connection that died before a byte came back is replaced once, unseen: the request did not arrive.
@@ -102,7 +109,7 @@ class Transport:
             location = response.headers.get("location", "")
             response.raw.close()
             raise UpstreamRedirect(response.status_code, location)
-        return Answer(response, host, port)
+        return Answer(response, host, port, self._answer_body)
 
     def close(self) -> None:
         self._adapter.close()
@@ -111,15 +118,15 @@ class Transport:
 class Answer:
     """An answer whose head has come. Read it with `read` or with `read1` until b"", or `close` it; both may follow each other.
 
-    `headers` finds names without regard to case.
+    `headers` finds names without regard to case; `limit` is how many bytes are read whole.
     """
 
-    __slots__ = ("_raw", "_socket", "headers", "host", "port", "status")
+    __slots__ = ("_raw", "_socket", "headers", "host", "limit", "port", "status")
 
-    def __init__(self, response: requests.Response, host: str, port: int) -> None:
+    def __init__(self, response: requests.Response, host: str, port: int, limit: int) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
-        self.host, self.port = host, port
+        self.host, self.port, self.limit = host, port, limit
         self._raw = response.raw
         self._socket: socket.socket | None = getattr(response.raw._original_response, "upstream_socket", None)
 
@@ -137,9 +144,10 @@ class Answer:
             raise _network_error(exc, self.host, self.port, early=False) from exc
         return data
 
-    def read(self, seconds: float, limit: int = ANSWER_BODY, *, tick: Callable[[], float] = time.monotonic) -> bytes:
+    def read(self, seconds: float, limit: int | None = None, *, tick: Callable[[], float] = time.monotonic) -> bytes:
         """The whole body, within `seconds`. Raises UpstreamNetwork; UpstreamNotJson past `limit` bytes."""
         until, size = tick() + seconds, 0
+        limit = self.limit if limit is None else limit
         parts: list[bytes] = []
         while True:
             self.wait_at_most(max(0.001, until - tick()))
@@ -150,14 +158,17 @@ class Answer:
             size += len(data)
             if size > limit:
                 self.close()
-                raise UpstreamNotJson(self.status, self.headers.get("content-type", ""), f"more than {limit} bytes")
+                raise UpstreamNotJson(
+                    self.status, self.headers.get("content-type", ""), f"more than {limit} bytes, MAX_ANSWER_MB"
+                )
 
     def read_error(self, seconds: float = 30.0) -> bytes:
         """The start of an error's body, never failing: an error about an error helps nobody."""
         parts: list[bytes] = []
+        until = time.monotonic() + seconds
         try:
             self.wait_at_most(seconds)
-            while sum(map(len, parts)) < ERROR_BODY and (data := self.read1()):
+            while time.monotonic() < until and sum(map(len, parts)) < ERROR_BODY and (data := self.read1()):
                 parts.append(data)
         except UpstreamError:
             pass
@@ -179,6 +190,27 @@ class _StaleSocket(ConnectionResetError):
     """A connection kept from an earlier request died before this one's answer began."""
 
 
+class _Response(http.client.HTTPResponse):
+    """Python's own goes on for as long as there are interim answers, or lines of a trailer."""
+
+    _interim = 0
+
+    def _read_status(self) -> Any:
+        self._interim += 1
+        if self._interim > MOST_INTERIM:
+            raise http.client.HTTPException(f"more than {MOST_INTERIM} interim answers")
+        return super()._read_status()  # type: ignore[misc]
+
+    def _read_and_discard_trailer(self) -> None:
+        for _ in range(MOST_TRAILERS):
+            line = self.fp.readline(65537)
+            if line in (b"\r\n", b"\n", b""):
+                return
+            if len(line) > 65536:
+                break
+        raise http.client.HTTPException("a trailer without end")
+
+
 class _Guarded(HTTPConnection):
     """Connects only to addresses that the guard admits, and remembers whether its socket has brought an answer before.
 
@@ -186,6 +218,7 @@ class _Guarded(HTTPConnection):
     """
 
     has_answered = False
+    response_class = _Response
 
     def _new_conn(self) -> socket.socket:
         self.has_answered = False
@@ -200,7 +233,8 @@ class _Guarded(HTTPConnection):
     def getresponse(self) -> Any:
         sock = self.sock
         try:
-            response = super().getresponse()
+            with gevent.Timeout(sock.gettimeout(), TimeoutError):  # the socket's own starts anew with every byte
+                response = super().getresponse()
         except (http.client.RemoteDisconnected, ConnectionResetError) as exc:
             raise self._stale(exc) from exc
         response._original_response.upstream_socket = sock  # type: ignore[union-attr]

@@ -62,6 +62,7 @@ class Settings:
     background_jobs: str = "auto"
     max_body_mb: int = 64
     body_seconds: float = 60.0
+    max_answer_mb: int = 64
     trusted_hosts: tuple[str, ...] = ()
     proxy_hops: int = 0
     public_url: str | None = None
@@ -252,9 +253,7 @@ def _hosts(name: str, text: str) -> tuple[str, ...]:
         if not HOST_ENTRY.fullmatch(entry):
             raise SettingError(f"{name}: {entry!r} is no host name; give names such as gateway.example.com or .example.com")
         if entry.startswith(".") and shared_by_strangers(entry[1:].partition(":")[0]):
-            raise SettingError(
-                f"{name}: {entry!r} covers names of strangers; write the whole name, or one below that is yours"
-            )
+            raise SettingError(f"{name}: {entry!r} covers names of strangers; write the whole name, or one below that is yours")
     return entries
 
 
@@ -318,6 +317,7 @@ READERS: dict[str, Callable[[str, str], Any]] = {
     "BACKGROUND_JOBS": _one_of("auto", "off"),
     "MAX_BODY_MB": _whole(1, 1024),
     "BODY_SECONDS": _seconds,
+    "MAX_ANSWER_MB": _whole(1, 1024),
     "TRUSTED_HOSTS": _hosts,
     "PROXY_HOPS": _whole(0, 10),
     "PUBLIC_URL": _public_url,

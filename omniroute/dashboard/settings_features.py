@@ -184,6 +184,7 @@ VARIABLES: tuple[tuple[str, tuple[Variable, ...]], ...] = (
             Variable("BACKGROUND_JOBS", "Who cleans up"),
             Variable("MAX_BODY_MB", "Largest request, in MB"),
             Variable("BODY_SECONDS", "For a request's body to come", _seconds),
+            Variable("MAX_ANSWER_MB", "Largest answer, in MB"),
             Variable("DRAIN_SECONDS", "How long streams may go on at a stop", _seconds),
             Variable("LOG_LEVEL", "What the program’s own log holds"),
         ),

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from omniroute.errors import StreamCut, UpstreamNotJson
-from omniroute.formats.depth import DEEPEST, too_deep
+from omniroute.formats.depth import DEEPEST, UNCOUNTED, too_deep, too_many
 
 HEARTBEAT = b": keep-alive\n\n"
 LARGEST_EVENT = 16 * 1024 * 1024
@@ -103,10 +103,12 @@ def encode(data: bytes, event: str | None = None) -> bytes:
 
 
 def read_document(data: bytes) -> dict[str, Any] | None:
-    """An event's data as a JSON object; None for `null`, `[DONE]`, other JSON, and what is no JSON at all or nested too deep.
+    """An event's data as a JSON object; None for `null`, `[DONE]`, other JSON, and what is no JSON at all, too deep or too much.
 
     What orjson refuses is read all the same: bytes that are no UTF-8 and escapes of half a surrogate pair as U+FFFD, NaN as null.
     """
+    if len(data) > UNCOUNTED and too_many(data):
+        return None
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError:

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from omniroute.errors import UpstreamEmpty, UpstreamNotJson
+from omniroute.formats.depth import MOST_VALUES, too_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +82,15 @@ def page_title(body: bytes) -> str:
     return text.strip()[:120]
 
 
-def require_json(status: int, headers: Mapping[str, str], body: bytes) -> None:
-    """Raise UpstreamEmpty or UpstreamNotJson unless `body` begins like JSON."""
+def require_json(status: int, headers: Mapping[str, str], body: bytes, most: int = MOST_VALUES) -> None:
+    """Raise UpstreamEmpty or UpstreamNotJson unless `body` begins like JSON, with at most so many values."""
     start = body.lstrip()[:1]
     if not start:
         raise UpstreamEmpty(f"upstream answered {status} with an empty body")
     if start not in b'{["' and not start.isdigit() and body.strip() not in (b"null", b"true", b"false"):
         raise UpstreamNotJson(status, headers.get("content-type", ""), page_title(body))
+    if too_many(body, most):
+        raise UpstreamNotJson(status, headers.get("content-type", ""), f"JSON, but with more than {most:,} values")
 
 
 def _reason(details: Any) -> str | None:

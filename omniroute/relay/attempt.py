@@ -13,6 +13,7 @@ from omniroute.errors import (
     UpstreamStatus,
     VaultError,
 )
+from omniroute.formats.sse import LARGEST_EVENT
 from omniroute.formats.upstream_error import require_json
 from omniroute.http import Answer, Transport
 from omniroute.providers.catalog import Catalog
@@ -22,6 +23,8 @@ from omniroute.relay.lane import Lane, Stream
 from omniroute.routing.candidates import Candidate
 
 LINGER = 1.0  # seconds that an upstream may take to end a stream after its last event
+LONGER = 4  # times what is read whole: of a stream little is kept here, but a translated answer may need all of its text
+BLANK = 65536  # bytes of white space before an answer
 
 UPSTREAM_IDS = ("request-id", "x-request-id", "x-oneapi-request-id", "anthropic-request-id")
 
@@ -90,17 +93,28 @@ def run_stream(answer: Answer, stream: Stream, put: Callable[[bytes], None], idl
         put(stream.whole(body))
         return
     answer.wait_at_most(idle_seconds)
-    feed = stream.feed
+    feed, size = stream.feed, 0
     while data:
         if out := feed(data):
             put(out)
         if stream.facts.error is not None:
             return
+        size += len(data)
+        if size > LARGEST_EVENT:
+            require_room(answer, size, stream.committed)
         if stream.done:
             answer.wait_at_most(LINGER)
         data = _more(answer, stream)
     if out := stream.finish():
         put(out)
+
+
+def require_room(answer: Answer, size: int, committed: bool) -> None:
+    """Raises StreamCut for a stream of `size` bytes that is too long, or has not begun to say anything."""
+    if not committed:
+        raise StreamCut(f"upstream sent {size} bytes without content")
+    if size > LONGER * answer.limit:
+        raise StreamCut(f"upstream sent a stream of more than {LONGER * answer.limit} bytes, {LONGER} times MAX_ANSWER_MB")
 
 
 def _first_bytes(answer: Answer) -> bytes:
@@ -111,6 +125,8 @@ def _first_bytes(answer: Answer) -> bytes:
         if not data:
             raise UpstreamEmpty(f"upstream answered {answer.status} with an empty body")
         gathered += data
+        if len(gathered) > BLANK and not gathered.strip():
+            raise UpstreamEmpty(f"upstream answered {answer.status} with nothing but white space")
     return gathered
 
 

@@ -10,6 +10,7 @@ import orjson
 from omniroute.errors import Problem, StreamCut, UpstreamEmpty, UpstreamErrorEvent
 from omniroute.formats import CLIENT_FORMATS, ClientFormat, ir, sse
 from omniroute.formats.body import rename_model, replace_model, with_stream_usage
+from omniroute.formats.depth import UNCOUNTED, too_many
 from omniroute.providers.urls import chat_url
 from omniroute.relay.answers import as_stream, as_whole, collected, looks_streamed, read_answer, shown_model
 from omniroute.relay.ask import Ask
@@ -72,7 +73,7 @@ class NativeStream:
         self._telltales = format.TELLTALES
         self._decoder = sse.Decoder()
         self._rest = b""
-        self._held: list[bytes] = []
+        self._held = bytearray()  # not a list of events: a comment of three bytes would take fifty
         self._ending = False
         self.committed = self.done = False
         self.facts = Facts()
@@ -122,19 +123,22 @@ class NativeStream:
         return any([mark in data for mark in self._telltales])  # noqa: C419 - a generator costs three times as much
 
     def _examine(self, events: Iterable[sse.Event]) -> bytes:
-        out = self._held
+        out = []
         for event in events:
             if self._passes(event):
                 out.append(event.raw if event.raw.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")) else event.raw.rstrip() + b"\n\n")
             if self.facts.error is not None:
                 break
+        data = b"".join(out)
         if not self.committed:
+            self._held += data
             return b""
-        self._held = []
+        if self._held:
+            data, self._held = bytes(self._held) + data, bytearray()
         if self._sent_model is None:
-            return b"".join(out)
+            return data
         sent, self._sent_model = self._sent_model, None
-        return rename_model(b"".join(out), sent, self._model)
+        return rename_model(data, sent, self._model)
 
     def _passes(self, event: sse.Event) -> bool:
         """Whether the client gets this event; what it tells goes into `facts`."""
@@ -162,6 +166,8 @@ def _sound(event: sse.Event) -> bool:
     """Whether clients can read the event: a comment, or a JSON object. Relays send `null`, and broken chunks."""
     if not event.data:
         return True
+    if len(event.data) > UNCOUNTED and too_many(event.data):
+        return False
     try:
         return type(orjson.loads(event.data)) is dict
     except orjson.JSONDecodeError:

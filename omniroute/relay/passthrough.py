@@ -23,7 +23,7 @@ from omniroute.formats.upstream_error import page_title, require_json
 from omniroute.http import Answer, Body
 from omniroute.providers.urls import endpoint_url
 from omniroute.relay.ask import Ask
-from omniroute.relay.attempt import read_piece, read_whole
+from omniroute.relay.attempt import read_piece, read_whole, require_room
 from omniroute.relay.lane import Facts
 from omniroute.relay.ledger import Entry
 from omniroute.routing.configuration import Configuration
@@ -58,6 +58,7 @@ PASSED: dict[str, Kind] = {
 UNTOLD = frozenset({"images", "speech", "transcriptions", "translations"})  # whose answers may tell no tokens
 UNNAMED = "default"  # what logs call a model that was left to the upstream
 
+MOST_VALUES = 4_000_000  # in an answer: 2,048 vectors of 1,536 numbers are what OpenAI makes at once (API reference, 2026-11-27)
 KEPT = ("Content-Type", "Content-Length", "Content-Disposition")
 STREAMED = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 BLANK = b"\xef\xbb\xbf \t\r\n"
@@ -142,7 +143,7 @@ class PassStream:
         self._only_json = only_json
         self._status, self._type = 200, ""
         self._decoder = sse.Decoder()
-        self._held: list[bytes] = []
+        self._held = bytearray()
         self.is_json = self.is_events = False
         self.media: dict[str, str] = {}  # headers that go with the answer to the client
         self.committed = self.done = False
@@ -163,7 +164,7 @@ class PassStream:
 
     def whole(self, body: bytes) -> bytes:
         """A JSON answer. Raises UpstreamEmpty, UpstreamNotJson, UpstreamErrorEvent."""
-        require_json(self._status, {"content-type": self._type}, body)
+        require_json(self._status, {"content-type": self._type}, body, MOST_VALUES)
         try:
             document = orjson.loads(body)
         except orjson.JSONDecodeError as exc:
@@ -209,10 +210,10 @@ class PassStream:
             if self.facts.error is not None:
                 break
             self.committed = self.committed or document is not None
-            self._held.append(event.raw)
+            self._held += event.raw
         if not self.committed:
             return b""
-        out, self._held = b"".join(self._held), []
+        out, self._held = bytes(self._held), bytearray()
         return out
 
     def _look(self, document: dict[str, Any]) -> None:
@@ -249,11 +250,15 @@ def run_through(answer: Answer, stream: PassStream, entry: Entry, deliver: Calla
         put(stream.whole(read_whole(answer, seconds)))
         return
     answer.wait_at_most(seconds)
+    size = 0
     while data := read_piece(answer):
         if out := stream.feed(data):
             put(out)
         if stream.facts.error is not None:
             return
+        size += len(data)
+        if size > sse.LARGEST_EVENT and stream.is_events:
+            require_room(answer, size, stream.committed)
     if out := stream.finish():
         put(out)
 
