@@ -15,7 +15,7 @@ from omniroute.backup.names import named
 from omniroute.backup.reading import Read
 from omniroute.backup.sealing import Destination
 from omniroute.connections.operations import UNTESTED
-from omniroute.keys.operations import must_hold
+from omniroute.keys.rights import must_hold
 from omniroute.limits.limit import Limit, budget_limit, quota_limit, quota_of
 from omniroute.models.keys import BudgetRow
 from omniroute.providers.catalog import Catalog
@@ -214,9 +214,9 @@ class Planner:
         """As where a key or its budgets are edited one by one."""
         for side in filter(None, sides):
             if kind.name == "keys":
-                must_hold(self._by, side["scopes"])
+                must_hold(self._by, side)
             elif kind is BUDGETS and (key := around["keys"].get((side["key_id"],))):
-                must_hold(self._by, key["scopes"])
+                must_hold(self._by, key)
 
     def _writes(self, before: Rows, after: Rows, told: Iterable[tuple[Change, Identity]]) -> Writes:
         changed = [each for _, each in told]

@@ -80,7 +80,10 @@ class Gate:
         request.max_content_length = LARGE_BODY.get(rule, SMALL_BODY)
         caller = self._callers.manager(request.environ, rule)
         if caller is not None and caller.key is not None:
-            g.actor = Actor("key", caller.name, caller.address, caller.key.scopes)
+            key = caller.key
+            g.actor = Actor(
+                "key", key.name, caller.address, key.scopes, endpoints=tuple(key.allowed_endpoints), until=key.expires_at
+            )
             return
         if not self._signed_in():
             raise Unauthorized("This needs a dashboard session or a key with the scope 'manage'.", remedy=MANAGE_REMEDY)

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from omniroute.clock import Clock
 from omniroute.errors import DatabaseAway, Missing
 from omniroute.given import MILLION, Given
-from omniroute.keys.operations import found_key, must_hold
+from omniroute.keys.operations import found_key
+from omniroute.keys.rights import must_hold
 from omniroute.limits.limit import Budget, Limit, budget_limit
 from omniroute.limits.windows import PERIODS, Period
 from omniroute.models.db import Database
@@ -96,7 +97,7 @@ class Budgets:
         """
         key_id, budget = read_budget(given)
         with self._database.unit_of_work() as session:
-            must_hold(by, found_key(session, key_id).scopes)
+            must_hold(by, found_key(session, key_id))
             before = _of(session, key_id, budget.period)
             old = None if before is None else budget_limit(key_id, budget_value(before))
         new = budget_limit(key_id, budget)
@@ -116,7 +117,7 @@ class Budgets:
 
         def work(session: Session) -> Limit:
             row = _found(session, budget_id)
-            must_hold(by, found_key(session, row.key_id).scopes)
+            must_hold(by, found_key(session, row.key_id))
             record(session, self._clock.now(), by, "budget.delete", _subject(row), before=_audited(row))
             session.delete(row)
             return budget_limit(row.key_id, budget_value(row))
@@ -125,7 +126,7 @@ class Budgets:
 
     def _put(self, session: Session, key_id: str, budget: Budget, by: Actor) -> BudgetView:
         key, row, now = found_key(session, key_id), _of(session, key_id, budget.period), self._clock.now()
-        must_hold(by, key.scopes)
+        must_hold(by, key)
         before = None if row is None else _audited(row)
         if row is None:
             row = BudgetRow(id=self._clock.new_id(), key_id=key_id, period=budget.period, created_at=now)

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from omniroute.clock import Clock
-from omniroute.errors import Missing, NotAllowed
+from omniroute.errors import Missing
 from omniroute.given import Given
+from omniroute.keys.rights import must_hold
 from omniroute.models.db import Database
 from omniroute.models.keys import KeyRow
 from omniroute.security import client_keys
@@ -90,7 +91,7 @@ class Keys:
         columns = read_columns(read, None, self._clock.now())
         columns["name"] = read.text("name", needed=True)
         read.check()
-        must_hold(by, columns["scopes"])
+        must_hold(by, columns)
         key, now = client_keys.make(self._clock), self._clock.now()
 
         def work(session: Session) -> KeyView:
@@ -107,11 +108,11 @@ class Keys:
 
         def work(session: Session) -> KeyView:
             row = found_key(session, key_id)
-            must_hold(by, row.scopes)
+            must_hold(by, row)
             columns = read_columns(read, row, self._clock.now())
             columns["name"] = read.text("name", row.name, needed="name" in read)
             read.check()
-            must_hold(by, columns["scopes"])
+            must_hold(by, columns)
             before = _audited(row)
             for name, value in columns.items():
                 setattr(row, name, value)
@@ -126,7 +127,7 @@ class Keys:
 
         def work(session: Session) -> None:
             row = found_key(session, key_id)
-            must_hold(by, row.scopes)
+            must_hold(by, row)
             record(session, self._clock.now(), by, "key.delete", f"key:{key_id}", before=_audited(row))
             session.delete(row)
 
@@ -139,7 +140,7 @@ class Keys:
 
         def work(session: Session) -> KeyView:
             row = found_key(session, key_id)
-            must_hold(by, row.scopes)
+            must_hold(by, row)
             before = _audited(row)
             for name, value in _kept(key).items():
                 setattr(row, name, value)
@@ -212,12 +213,6 @@ def _expiry(read: Given, stored: float | None, now: float) -> float | None:
     if moment is not None and moment != stored and moment <= now:
         read.refuse("expires_at", "must be in the future")
     return moment
-
-
-def must_hold(by: Actor, scopes: Any) -> None:
-    """A key that manages keys can't make itself, or lay hands on, one that may do more than it may."""
-    if missing := sorted(set(scopes) - by.scopes):
-        raise NotAllowed(f"This key lacks the scope {', '.join(missing)}, so it can't manage a key that has it.")
 
 
 def _kept(key: str) -> dict[str, str]:
