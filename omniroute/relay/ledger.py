@@ -191,7 +191,9 @@ class Entry:
         if self.ask.witness is not None:
             self.ask.witness.settled(row)
         bodies = None if self.tap is None else self.tap.bodies(self.ask, self.at)
-        record = Record(row, bodies=bodies) if ticket is None else Record(row, ticket.id, ticket.settlement, bodies)
+        record = Record(row, bodies=bodies)
+        if ticket is not None:
+            record.ticket, record.settle, record.pressing = ticket.id, ticket.settlement, ticket.pressing
         self._put(record, self.ask.headers.get("traceparent"))
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from omniroute.limits.limit import Line
-from omniroute.state.shared import Part
+from omniroute.state.shared import Part, Reserved
 
 
 class Step(NamedTuple):
@@ -16,6 +16,34 @@ class Step(NamedTuple):
     reserved: int = 0
     taken: int = 0
     expires: float = 0.0
+
+
+def window_of(line: Line) -> tuple[str, int]:
+    """Lines that count the same things."""
+    return line.counter, line.since
+
+
+class Granting:
+    """Requests let in one after the other before anything of them is written. `used` is what was spent and reserved in each
+    window before the first.
+    """
+
+    def __init__(self, used: Mapping[tuple[str, int], int]) -> None:
+        self._used = used
+        self._granted: dict[str, list[tuple[int, int]]] = {}
+
+    def ask(self, lines: Sequence[Line]) -> Reserved:
+        """All lines, or the first that has no room; which bucket is in its way is not told."""
+        used = tuple(map(self._used_by_now, lines))
+        if (refused := refusing(lines, used)) is not None:
+            return Reserved(refused, used[: refused + 1])
+        for line in lines:
+            self._granted.setdefault(line.counter, []).append((line.bucket, line.amount))
+        return Reserved(None, used)
+
+    def _used_by_now(self, line: Line) -> int:
+        granted = self._granted.get(line.counter, ())
+        return self._used[window_of(line)] + sum(amount for bucket, amount in granted if bucket >= line.since)
 
 
 def refusing(lines: Sequence[Line], used: Sequence[int]) -> int | None:

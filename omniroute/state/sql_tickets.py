@@ -11,6 +11,7 @@ import functools
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -21,8 +22,9 @@ from sqlalchemy.orm import Session
 from omniroute.limits.limit import Line
 from omniroute.models.db import Database
 from omniroute.models.shared import CounterRow, TicketRow
-from omniroute.state.counters import Step, blocking, refusing, steps
+from omniroute.state.counters import Granting, Step, blocking, steps, window_of
 from omniroute.state.shared import Lapsed, Part, Reserved, Settlement
+from omniroute.state.together import Together
 from omniroute.state.transactions import AT_ONCE, Transactions, pieces, short
 
 T = TypeVar("T")
@@ -47,9 +49,6 @@ EXPIRED_BUCKETS = sa.select(COUNTERS.c.name, COUNTERS.c.bucket).where(EXPIRED).l
 DROP_EXPIRED = sa.delete(COUNTERS).where(
     COUNTERS.c.name == sa.bindparam("counter"), COUNTERS.c.bucket == sa.bindparam("part"), EXPIRED
 )
-TICKET = (
-    sa.select(TICKETS.c.lines, TICKETS.c.document, TICKETS.c.until).where(TICKETS.c.id == sa.bindparam("id")).with_for_update()
-)
 CHANGE_TICKET = sa.update(TICKETS).where(TICKETS.c.id == sa.bindparam("ticket"))
 END_TICKETS = sa.delete(TICKETS).where(TICKETS.c.id.in_(SOME))
 LAPSED = (
@@ -65,38 +64,57 @@ class SqlTickets:
         self._transactions = Transactions(database)
         insert = sqlite_insert if database.is_sqlite else postgresql_insert
         self._add = _adding(insert(COUNTERS))
-        self._add_ticket = insert(TICKETS).on_conflict_do_nothing().returning(TICKETS.c.id)
+        self._add_ticket = insert(TICKETS).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
         by_id = TICKETS.c.id if database.is_sqlite else TICKETS.c.id.collate("C")  # the order that Python sorts them in
         self._held = sa.select(TICKETS.c.id, TICKETS.c.lines).where(TICKETS.c.id.in_(SOME)).order_by(by_id).with_for_update()
+        noted = sa.select(TICKETS.c.id, TICKETS.c.lines, TICKETS.c.document, TICKETS.c.until)
+        self._noted = noted.where(TICKETS.c.id.in_(SOME)).order_by(by_id).with_for_update()
         first = sa.select(TICKETS.c.id).where(TICKETS.c.id.in_(SOME), TICKETS.c.until < sa.bindparam("end"))
         ordered = first.order_by(by_id).with_for_update()
         self._keep = sa.update(TICKETS).where(TICKETS.c.id.in_(ordered)).values(until=sa.bindparam("end"))
+        self._together = Together(self._reserve)
 
     def reserve(self, ticket: str, lines: Sequence[Line], document: Mapping[str, Any], now: float, until: float) -> Reserved:
-        named = [line._replace(counter=short(line.counter)) for line in lines]
-        parts = [Part(line.counter, line.bucket, line.amount, line.expires) for line in named]
-        row = {"lines": parts, "document": dict(document), "until": until}
+        named = tuple(line._replace(counter=short(line.counter)) for line in lines)
+        return self._together(_Asked(ticket, named, document, until))
 
-        def work(session: Session) -> Reserved:
+    def _reserve(self, turn: Sequence[_Asked]) -> list[Reserved]:
+        """In the order they came, each as if those before had been written."""
+        windows = list({window_of(line) for asked in turn for line in asked.lines})
+
+        def work(session: Session) -> list[Reserved]:
             connection = session.connection()
-            before = connection.execute(TICKET, {"id": ticket}).first()
-            self._lock(session, [line.counter for line in named])
-            used = _used(connection, named)
-            if (refused := refusing(named, used)) is not None:
-                line = named[refused]
-                held = connection.execute(WINDOW, {"name": line.counter, "since": line.since})
-                return Reserved(refused, used[: refused + 1], blocking(dict(held.all()), line.limit))
-            self._change(connection, steps(reserved=parts))
-            if before is not None:
-                merged = {"lines": [*before.lines, *parts], "document": {**before.document, **document}}
-                connection.execute(CHANGE_TICKET, {"ticket": ticket, **merged, "until": max(before.until, until)})
-            elif connection.execute(self._add_ticket, {"id": ticket, **row}).first() is None:
-                raise _MadeMeanwhile
-            return Reserved(None, used)
+            tickets = self._tickets(connection, {asked.ticket for asked in turn})
+            self._lock(session, {counter for counter, _ in windows})
+            granting = Granting(dict(zip(windows, _used(connection, windows), strict=True)))
+            told = [granting.ask(asked.lines) for asked in turn]
+            given = [asked for asked, each in zip(turn, told, strict=True) if each.refused is None]
+            self._change(connection, steps(reserved=[part for asked in given for part in asked.parts]))
+            self._note(connection, given, tickets)
+            return [_with_blocking(connection, asked, each) for asked, each in zip(turn, told, strict=True)]
 
         while True:
             with contextlib.suppress(_MadeMeanwhile):
                 return self._transactions.write(work)
+
+    def _tickets(self, connection: sa.Connection, ids: Collection[str]) -> dict[str, _Asked]:
+        rows = connection.execute(self._noted, {"some": sorted(ids)})
+        return {id: _Asked(id, (), document, until, tuple(Part(*line) for line in lines)) for id, lines, document, until in rows}
+
+    def _note(self, connection: sa.Connection, given: Sequence[_Asked], there: dict[str, _Asked]) -> None:
+        """Write the tickets; one that is there, or is asked for twice, gets the lines added."""
+        new: dict[str, _Asked] = {}
+        for asked in given:
+            if (before := new.get(asked.ticket)) is not None:
+                new[asked.ticket] = before.with_more(asked)
+            elif (before := there.get(asked.ticket)) is not None:
+                there[asked.ticket] = merged = before.with_more(asked)
+                connection.execute(CHANGE_TICKET, {"ticket": asked.ticket, **merged.row})
+            else:
+                new[asked.ticket] = asked
+        rows = [{"id": id, **asked.row} for id, asked in sorted(new.items())]
+        if rows and connection.execute(self._add_ticket, rows).rowcount != len(rows):
+            raise _MadeMeanwhile
 
     def release(self, ticket: str, counters: Iterable[str]) -> None:
         wanted = {short(counter) for counter in counters}
@@ -232,6 +250,29 @@ class SqlTickets:
         self._transactions.lock(session, {f"counter {zlib.crc32(counter.encode()) % LOCKS}" for counter in counters})
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One reservation; `held` is what a ticket that was there before holds already."""
+
+    ticket: str
+    lines: tuple[Line, ...]
+    document: Mapping[str, Any]
+    until: float
+    held: tuple[Part, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return tuple(Part(line.counter, line.bucket, line.amount, line.expires) for line in self.lines)
+
+    def with_more(self, asked: _Asked) -> _Asked:
+        held = (*self.held, *self.parts)
+        return _Asked(self.ticket, asked.lines, {**self.document, **asked.document}, max(self.until, asked.until), held)
+
+    @property
+    def row(self) -> dict[str, Any]:
+        return {"lines": [*self.held, *self.parts], "document": dict(self.document), "until": self.until}
+
+
 class _MadeMeanwhile(Exception):
     """Another thread or process has made the ticket since it was looked for."""
 
@@ -245,12 +286,18 @@ def _adding(insert: Any) -> Any:
     return insert.on_conflict_do_update(index_elements=["name", "bucket"], set_=changed)
 
 
-def _used(connection: sa.Connection, lines: Sequence[Line]) -> tuple[int, ...]:
-    """What is spent and reserved in the window of each."""
-    if not lines:
+def _used(connection: sa.Connection, windows: Sequence[tuple[str, int]]) -> tuple[int, ...]:
+    """What is spent and reserved in each, (counter, since)."""
+    if not windows:
         return ()
-    given = {f"{member}{n}": getattr(line, member) for n, line in enumerate(lines) for member in ("counter", "since")}
-    return tuple(connection.execute(_window_sums(len(lines)), given).one())
+    asked = [*windows, *[windows[-1]] * (_as_many_as(len(windows)) - len(windows))]
+    given = {f"{name}{n}": value for n, each in enumerate(asked) for name, value in zip(("counter", "since"), each, strict=True)}
+    return tuple(connection.execute(_window_sums(len(asked)), given).one())[: len(windows)]
+
+
+def _as_many_as(count: int) -> int:
+    """A power of two, lest there be a statement of its own for every number of windows."""
+    return 1 << (count - 1).bit_length()
 
 
 @functools.cache
@@ -262,6 +309,14 @@ def _window_sums(count: int) -> sa.Select[Any]:
         total = sa.func.coalesce(sa.func.sum(COUNTERS.c.spent + COUNTERS.c.reserved), 0)
         sums.append(sa.select(sa.cast(total, sa.BigInteger)).where(within).scalar_subquery().label(f"used{n}"))
     return sa.select(*sums)
+
+
+def _with_blocking(connection: sa.Connection, asked: _Asked, told: Reserved) -> Reserved:
+    if told.refused is None:
+        return told
+    line = asked.lines[told.refused]
+    held = connection.execute(WINDOW, {"name": line.counter, "since": line.since})
+    return told._replace(blocking=blocking(dict(held.all()), line.limit))
 
 
 def _named(part: Part) -> Part:

@@ -39,8 +39,8 @@ class BadRow(Exception):
 
 @dataclass(slots=True, eq=False)
 class Record:
-    """One request that is over. `settle` is there when it holds a ticket of that name; `lapsed`, when that was just seen. While
-    it waits it may lose its bodies, and nothing else changes.
+    """One request that is over. `settle` is there when it holds a ticket of that name; `lapsed`, when that was just seen; it is
+    `pressing` when a limit of its ticket is near. While it waits it may lose its bodies, and nothing else changes.
     """
 
     row: Mapping[str, Any]
@@ -48,6 +48,7 @@ class Record:
     settle: Settle | None = None
     bodies: Bodies | None = None
     lapsed: bool = False
+    pressing: bool = False
 
 
 class Journal:

@@ -28,7 +28,7 @@ ROOM_BODIES = 64_000_000  # bytes
 BATCH = 500  # a transaction
 BATCH_BODIES = 4_000_000  # bytes after which it ends; they are sealed in 30 ms
 PAUSE = 0.25  # seconds between batches: the log page is at most this far behind
-PAUSE_LIMITED = 0.01  # the same while a limit waits for what is over
+PAUSE_LIMITED = 0.01  # the same while a limit is near that waits for what is over
 RETRY = 2.0  # seconds to wait when the database is away
 
 
@@ -67,7 +67,7 @@ class LogQueue:
         if self._writer is None:
             self._writer = gevent.spawn(self._run)
         self._filled.set()
-        if record.ticket is not None:
+        if record.pressing:
             self._limited.set()
 
     def drain(self) -> int:

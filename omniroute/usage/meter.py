@@ -28,6 +28,7 @@ KEEP_EVERY = 10.0  # seconds: an outage of the store of half a minute loses no l
 USUAL_OUTPUT = 1024  # tokens, of a key that nothing is known of
 MOST_INPUT = 10**9  # tokens: whatever an upstream has told of itself
 HABIT_FRESH = 1.0  # seconds that a worker goes by what it read of a key's habits
+NEAR = 4  # a limit is near when more than one part in so many is used up
 PATIENCE = (0.05, 0.05, 0.1, 0.15)  # seconds between looks for a place: one that was just left may not be told yet
 REFILLING = (0.1,) * 30  # the same while another worker counts what an empty store has lost
 
@@ -104,6 +105,7 @@ class Meter:
             if told.refused is None:
                 after = [used + line.amount for used, line in zip(told.used, lines, strict=True)]
                 ticket.headers = _told(ticket, after, now, claim)
+                ticket.pressing = any(NEAR * n > line.limit for n, line in zip(after, lines, strict=True))
                 return
             limit, line = ticket.counted[told.refused]
             pause = next(pauses, None) if limit.unit == "concurrent" else None

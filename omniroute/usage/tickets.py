@@ -16,7 +16,8 @@ HABITS = ("answers", "output", "input", "estimated")  # what is counted for them
 @dataclass(slots=True)
 class Ticket:
     """`input`, `output` (tokens) and `cost` (micro-dollars) are what was reserved; `estimated` is the input as it was guessed
-    from the body. `counted` has each limit with its line. `headers` tell the client how its limits stand.
+    from the body. `counted` has each limit with its line. `headers` tell the client how its limits stand. `pressing`: a limit
+    is near, and what this one gives back may be what the next one waits for.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Ticket:
     estimated: int = 0
     counted: list[tuple[Limit, Line]] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
+    pressing: bool = False
 
     @property
     def learns(self) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omniroute.limits.limit import Line
-from omniroute.state.counters import Step, blocking, refusing, steps
-from omniroute.state.shared import Part
+from omniroute.state.counters import Granting, Step, blocking, refusing, steps, window_of
+from omniroute.state.shared import Part, Reserved
 
 
 @pytest.mark.parametrize(
@@ -54,3 +56,32 @@ def test_a_bucket_is_changed_in_one_step() -> None:
         (("b", 60), Step(5, 7, 0, 200.0)),
     ]
     assert steps() == {}
+
+
+# Several at once ----------------------------------------------------------------------------------
+
+WINDOWS = st.builds(
+    lambda counter, bucket, span, amount, limit: Line(counter, bucket, bucket - span, amount, limit, 0.0),
+    st.sampled_from("ab"),
+    st.integers(0, 5),
+    st.integers(0, 3),
+    st.integers(0, 4),
+    st.integers(0, 9),
+)
+
+
+@given(
+    st.lists(st.lists(WINDOWS, max_size=3), max_size=8),
+    st.dictionaries(st.tuples(st.sampled_from("ab"), st.integers(0, 5)), st.integers(0, 6)),
+)
+def test_granting_in_one_go_is_granting_one_by_one(turn: list[list[Line]], held: dict[tuple[str, int], int]) -> None:
+    def used(line: Line) -> int:
+        return sum(amount for (counter, bucket), amount in held.items() if counter == line.counter and bucket >= line.since)
+
+    granting = Granting({window_of(line): used(line) for lines in turn for line in lines})
+    for lines in turn:
+        now = tuple(map(used, lines))
+        refused = refusing(lines, now)
+        assert granting.ask(lines) == Reserved(refused, now if refused is None else now[: refused + 1])
+        for line in lines if refused is None else ():
+            held[line.counter, line.bucket] = held.get((line.counter, line.bucket), 0) + line.amount
