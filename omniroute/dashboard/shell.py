@@ -182,6 +182,15 @@ def banners(services: Services) -> list[tuple[str, str, str]]:
                 "Requests are still served with the last known configuration; changes can't be saved until it is back.",
             )
         )
+    elif services.configuration.not_written:
+        told.append(
+            (
+                "bad",
+                "The database takes no writes.",
+                "Look whether its disk is full. Requests of keys without limits are served, and their log rows wait; keys with "
+                "limits are refused, and changes can't be saved.",
+            )
+        )
     elif services.board.away_since is not None:
         told.append(
             (

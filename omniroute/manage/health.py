@@ -19,11 +19,14 @@ def alive(services: Services, given: dict[str, Any]) -> dict[str, Any]:
 def ready(services: Services, given: dict[str, Any]) -> dict[str, Any] | Response:
     """Whether this worker should get requests: 503 while it is stopping, or its database is away or of another schema.
 
-    Without Redis requests are served; that it is away is only told, and only where REDIS_URL is set.
+    With a database that takes no writes, and without Redis, requests are served: that is only told, of Redis only where
+    REDIS_URL is set.
     """
     database, schema = "ok", "unknown"
     try:
         schema = services.database.schema()
+        if services.database.not_written:
+            database = "not written"
     except DatabaseAway:
         database = "away"
     checks: dict[str, Any] = {"database": database, "schema": schema, "draining": services.relay.draining}

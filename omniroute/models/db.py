@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
@@ -69,6 +70,7 @@ class Database:
         self.url = url
         self._write_wait = write_wait
         self.is_sqlite = url.startswith("sqlite")
+        self.not_written = False  # the last write of this process was refused: away, full, locked or only to be read
         self._opened: _Opened | None = None
         self._inside: ContextVar[bool] = ContextVar("inside a write", default=False)
 
@@ -90,13 +92,20 @@ class Database:
         if self._inside.get():
             raise RuntimeError("Database.write inside Database.write: pass the session on instead")
         opened = self._open()
-        with _faults_named():
-            if opened.thread is not None:
-                return on_thread(opened.thread, lambda: self._transact(opened, work))
-            if self.is_sqlite:
-                with opened.turn:
-                    return self._transact(opened, work)
-            return self._transact(opened, work)
+        try:
+            with _faults_named():
+                if opened.thread is not None:
+                    done = on_thread(opened.thread, lambda: self._transact(opened, work))
+                elif self.is_sqlite:
+                    with opened.turn:
+                        done = self._transact(opened, work)
+                else:
+                    done = self._transact(opened, work)
+        except (DatabaseAway, sa.exc.InternalError):  # the second is how Postgres says that it takes no writes
+            self.not_written = True
+            raise
+        self.not_written = False
+        return done
 
     def _transact(self, opened: _Opened, work: Callable[[Session], T]) -> T:
         token = self._inside.set(True)
@@ -217,4 +226,6 @@ def _faults_named() -> Iterator[None]:
     try:
         yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as exc:
-        raise DatabaseAway("The database can't be used right now; nothing was changed. Try again in a moment.") from exc
+        told = str(exc.__cause__) if isinstance(exc.__cause__, sqlite3.Error) else ""  # Postgres's words name hosts and users
+        why = f" ({told})" if told else ""
+        raise DatabaseAway(f"The database can't be used right now{why}; nothing was changed. Try again in a moment.") from exc

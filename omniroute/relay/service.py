@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import gevent
 
@@ -65,7 +66,7 @@ class Live:
 
     def __init__(self) -> None:
         self.flows: set[Flow] = set()
-        self.whole: set[gevent.Greenlet[..., None]] = set()  # those that wait for a whole answer
+        self.whole: set[Any] = set()  # greenlets that wait for a whole answer
         self.draining = False
         self.tails = 0  # pages that are open and live: the log, Home
 

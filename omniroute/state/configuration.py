@@ -90,6 +90,11 @@ class ConfigurationStore:
         self.stale_since = None
         return False
 
+    @property
+    def not_written(self) -> bool:
+        """The database can be read, and takes no writes: its disk is full, or somebody holds it."""
+        return self.stale_since is None and self._database.not_written
+
     def change(self, work: Callable[[Session], T]) -> T:
         """Run `work` in a transaction that moves the version number, then tell every worker. Like `Database.write`.
 

@@ -56,7 +56,7 @@ class Alerts:
         try:
             configuration = self._store.current()
         except (DatabaseAway, VaultError):  # there never was one
-            return tuple(_stores(now, None))
+            return tuple(_stores(now, None, False))
         known = self._known
         if known is None or known[1] != configuration.version or not 0 <= now - known[0] < FRESH:
             found = sorted(self._found(configuration), key=lambda alert: SEVERITIES.index(alert.severity))
@@ -64,7 +64,7 @@ class Alerts:
         return known[2]
 
     def _found(self, configuration: Configuration) -> Iterator[Alert]:
-        yield from _stores(self._store.stale_since, self._board.away_since)
+        yield from _stores(self._store.stale_since, self._board.away_since, self._store.not_written)
         yield from of_connections(configuration)
         yield from of_limits(self._standings.overview())
         if dropped := self._dropped():
@@ -111,7 +111,7 @@ def of_connections(configuration: Configuration) -> Iterator[Alert]:
                 )
 
 
-def _stores(stale_since: float | None, away_since: float | None) -> Iterator[Alert]:
+def _stores(stale_since: float | None, away_since: float | None, not_written: bool) -> Iterator[Alert]:
     if stale_since is not None:
         yield Alert(
             "bad",
@@ -119,6 +119,15 @@ def _stores(stale_since: float | None, away_since: float | None) -> Iterator[Ale
             "The database can't be reached.",
             "Requests of keys without limits are served with the last known configuration; keys with limits are refused.",
             "Look whether it runs, and at the log.",
+            HEALTH,
+        )
+    elif not_written:
+        yield Alert(
+            "bad",
+            "database_not_written",
+            "The database takes no writes.",
+            "Requests of keys without limits are served, and their log rows wait; keys with limits are refused.",
+            "Look whether its disk is full, or whether somebody else holds it, and at the log.",
             HEALTH,
         )
     elif away_since is not None:
