@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from omniroute.clock import Clock
-from omniroute.errors import OmniRouteError, SettingError
+from omniroute.errors import DatabaseAway, OmniRouteError, SettingError
 from omniroute.models.glance import glance
-from omniroute.models.schema import HEAD
+from omniroute.models.schema import HEAD, require_current
 from omniroute.security.vault import Vault
 from omniroute.settings import Settings
 
@@ -68,6 +68,13 @@ def prepare() -> None:
 def migrate() -> None:
     """Bring the tables to this version. Safe to run anywhere, any number of times."""
     _migrate(Settings.from_env())
+
+
+@commands.command("check-tables")
+def check_tables() -> None:
+    """Exit code 1, and a line, if the database's tables are of another version. One that is away is not looked at."""
+    with contextlib.suppress(DatabaseAway), _database(Settings.from_env()):
+        pass
 
 
 @commands.command("setup-link")
@@ -253,11 +260,9 @@ def _migrate(settings: Settings) -> None:
 def _database(settings: Settings) -> Iterator[Database]:
     """Open for the block. Raises SchemaError if its tables are not those of this version."""
     from omniroute.models.db import Database
-    from omniroute.models.migration import SchemaError
 
     with contextlib.closing(Database(settings.sqlalchemy_url)) as database:
-        if (state := database.schema()) != "current":
-            raise SchemaError(f"the database's tables are {state}: run 'python -m omniroute prepare' first")
+        require_current(database.revision())
         yield database
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 
 from omniroute.cli import commands
 from omniroute.models.db import Database
+from omniroute.models.schema import HEAD, PREPARE
 from omniroute.security.vault import key_id
 from tests.databases import Postgres
 
@@ -115,7 +116,7 @@ def test_migrate(gateway: Gateway) -> None:
 def test_a_verb_before_prepare(gateway: Gateway, verb: str) -> None:
     result = gateway.run(verb, typed=f"{PASSWORD}\n{PASSWORD}\n")
     assert result.exit_code == 1
-    assert "Error: the database's tables are absent: run 'python -m omniroute prepare' first\n" in result.output
+    assert f"the database holds no tables yet, and this version needs revision {HEAD}: {PREPARE}\n" in result.output
 
 
 @pytest.mark.parametrize(

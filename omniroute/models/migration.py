@@ -1,14 +1,13 @@
 """Bringing the tables up to this version, one process at a time, with a copy of an SQLite file put aside before.
 
-Imported only when there is something to migrate: Alembic takes 0.3 s.
+It is one transaction, on SQLite too: whatever ends it in the middle, even a kill, leaves the tables as they were, and the
+next run does it all. Imported only when there is something to migrate: Alembic takes 0.3 s.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +18,20 @@ from alembic.config import Config
 from sqlalchemy.pool import NullPool
 
 from omniroute import file_lock
-from omniroute.errors import OmniRouteError
-from omniroute.models.schema import REVISIONS, State, state_of
+from omniroute.models import copies
+from omniroute.models.schema import REVISIONS, SchemaError, State, require_current, state_of
 
 FOLDER = Path(__file__).parents[2] / "migrations"
 ADVISORY_LOCK = 7_120_453_016  # any number, the same in every process that migrates this database
 
-
-class SchemaError(OmniRouteError):
-    """The tables can't be brought to this version. The message is one line and says what to do."""
+# By SQLSTATE or SQLite's name of the error: what to do about it.
+REMEDIES = {
+    "55P03": ": something else holds a table, or migrates; end it and try again",
+    "SQLITE_BUSY": ": something else writes to the file; end it and try again",
+    "SQLITE_FULL": ": make room on its disk and try again",
+    "SQLITE_READONLY": ": let this user write to the file and its folder, and try again",
+    "SQLITE_CANTOPEN": ": let this user write to the file and its folder, and try again",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +50,38 @@ def migrate(url: str, folder: Path = FOLDER, known: Sequence[str] = REVISIONS) -
     """
     try:
         with _sqlite(url) if url.startswith("sqlite") else _postgres(url) as connection:
-            return _bring_up(connection, folder, known)
+            done = _bring_up(connection, folder, known)
     except sa.exc.DatabaseError as exc:
         reason = str(exc.orig).strip().partition("\n")[0]
-        raise SchemaError(f"the database can't be brought to this version: {reason}; nothing was changed") from exc
+        raise SchemaError(f"the database can't be brought to this version: {reason}; nothing was changed{_remedy(exc)}") from exc
+    except OSError as exc:
+        raise SchemaError(f"the database can't be brought to this version: {exc}; nothing was changed") from exc
+    if done.backup is not None:
+        copies.keep_the_last(done.backup)
+    return done
+
+
+def _remedy(exc: sa.exc.DatabaseError) -> str:
+    return REMEDIES.get(getattr(exc.orig, "sqlstate", None) or getattr(exc.orig, "sqlite_errorname", ""), "")
 
 
 def _bring_up(connection: sa.Connection, folder: Path, known: Sequence[str]) -> Migrated:
     revision = _revision(connection)
     before = state_of(revision, known)
     if before == "ahead":
-        raise SchemaError(
-            f"the database is at revision {revision}, which this version does not know (it knows up to {known[-1]}): "
-            "start the newer version again, or restore a backup made before it"
-        )
-    backup = _put_aside(connection, revision) if before == "behind" and connection.dialect.name == "sqlite" else None
-    if before != "current":
+        require_current(revision, known)
+    if before == "current":
+        return Migrated(before, None)
+    if before == "absent" or connection.dialect.name != "sqlite":
         _upgrade(connection, folder)
-    return Migrated(before, backup)
+        return Migrated(before, None)
+    copy = copies.put_aside(Path(str(connection.engine.url.database)), str(revision))
+    try:
+        _upgrade(connection, folder)
+    except Exception:
+        copy.unlink(missing_ok=True)  # of a file that was not changed
+        raise
+    return Migrated(before, copy)
 
 
 def _upgrade(connection: sa.Connection, folder: Path) -> None:
@@ -105,6 +123,7 @@ def _on_begin(connection: sa.Connection) -> None:
 def _postgres(url: str) -> Iterator[sa.Connection]:
     engine = sa.create_engine(url, poolclass=NullPool, connect_args={"prepare_threshold": None, "connect_timeout": 10})
     with engine.begin() as connection:
+        connection.execute(sa.text("SET LOCAL lock_timeout = '10min'"))  # another one that migrates a long log
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": ADVISORY_LOCK})
         # A table that a running dyno holds must not hang the release for ever.
         connection.execute(sa.text("SET LOCAL lock_timeout = '30s'"))
@@ -116,17 +135,6 @@ def _revision(connection: sa.Connection) -> str | None:
         return None
     revision: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
     return revision
-
-
-def _put_aside(connection: sa.Connection, revision: str | None) -> Path:
-    """A copy of the SQLite file as it is now: the write lock is held, so nobody changes it meanwhile."""
-    path = Path(str(connection.engine.url.database))
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    copy = path.with_name(f"{path.stem}-{revision}-{stamp}.backup{path.suffix}")
-    os.close(os.open(copy, os.O_WRONLY | os.O_CREAT, 0o600))
-    with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
-    return copy
 
 
 def _broken_references(connection: sa.Connection) -> str:

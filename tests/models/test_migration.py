@@ -19,8 +19,8 @@ from alembic.script import ScriptDirectory
 
 from omniroute.models.access import AdminRow, SessionRow
 from omniroute.models.db import Database
-from omniroute.models.migration import FOLDER, Migrated, SchemaError, migrate
-from omniroute.models.schema import HEAD, REVISIONS, state_of
+from omniroute.models.migration import FOLDER, Migrated, migrate
+from omniroute.models.schema import HEAD, REVISIONS, SchemaError, state_of
 from omniroute.models.tables import METADATA, TABLES
 
 

@@ -1,0 +1,52 @@
+"""Copies of an SQLite file, put aside beside it before its tables are changed: `<name>-<revision>-<time>.backup.db`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+from omniroute.models.schema import SchemaError
+
+KEPT = 3  # the last so many; each holds all that the database did
+
+
+def put_aside(path: Path, revision: str) -> Path:
+    """A copy of the file as it is now, for its owner alone. Whoever asks holds the write lock, so nobody changes it meanwhile.
+
+    It has its name only once it is whole. Raises SchemaError where it can't be written.
+    """
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    copy = path.with_name(f"{path.stem}-{revision}-{stamp}.backup{path.suffix}")
+    unfinished = path.with_name(f"{path.stem}.unfinished-backup")  # the next one writes over what a kill has left
+    try:
+        unfinished.unlink(missing_ok=True)
+        os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(unfinished)) as target:
+            target.execute("PRAGMA journal_mode=MEMORY").close()  # no second file, which a kill could leave
+            source.backup(target)
+        unfinished.rename(copy)
+    except (OSError, sqlite3.Error) as exc:
+        unfinished.unlink(missing_ok=True)
+        reason = exc.strerror if isinstance(exc, OSError) else str(exc)
+        size = max(1, round(path.stat().st_size / 1e6))
+        raise SchemaError(
+            f"the database is to be copied before its tables are changed, and {copy} can't be written: {reason}; nothing was "
+            f"changed: make room for {size} MB in that folder, let this user write there, and try again"
+        ) from exc
+    return copy
+
+
+def keep_the_last(newest: Path) -> None:
+    """Delete older copies beside this one, but for the last KEPT. One that can't be deleted stays."""
+    name, suffix = newest.name.split("-")[0], newest.suffix
+    found = sorted(newest.parent.glob(f"{name}-*-*.backup{suffix}"), key=_made)
+    for old in found[:-KEPT]:
+        with contextlib.suppress(OSError):
+            old.unlink()
+
+
+def _made(copy: Path) -> str:
+    return copy.name.removesuffix(f".backup{copy.suffix}").rpartition("-")[2]
