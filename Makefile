@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 SDKS := $(patsubst requirements-sdks/%.txt,$(VENV)/sdks/%/installed,$(wildcard requirements-sdks/*.txt))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
 
-.PHONY: install install-dev run migrate test check bench soak outage clients docs prices lock
+.PHONY: install install-dev run migrate test check bench bench-peers bench-growth soak outage clients docs prices lock
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -37,6 +37,12 @@ check: install-dev ## formatting, lint, types, house rules
 bench: install-dev ## speed, as ratios to a bare relay; figures into bench/results/
 	@exec $(BIN)/python -m bench.run $(BENCH)
 
+bench-peers: install-dev ## the same load on LiteLLM and Portkey too, installed into .venv/peers; needs node
+	@exec $(BIN)/python -m bench.peers $(PEERS)
+
+bench-growth: install-dev ## how cost grows with bodies, combos, keys, connections and log rows
+	@exec $(BIN)/python -m bench.growth $(GROWTH)
+
 soak: install-dev ## 20 minutes of combos over targets that go down and come up; figures into bench/results/
 	@exec $(BIN)/python -m bench.soak $(SOAK)
 
@@ -56,11 +62,11 @@ docs: install ## docs/providers.md and docs/conformance.md anew, from data and f
 prices: install-dev ## omniroute/prices/table.json anew, of the genai-prices in requirements-dev.txt
 	@$(BIN)/python scripts/renew-prices
 
-lock: install-dev ## compile requirements.txt, requirements-dev.txt and those of older SDKs anew
+lock: install-dev ## compile requirements.txt, requirements-dev.txt, those of older SDKs and of the benchmark's peers anew
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements-dev.in -o requirements-dev.txt
-	@for each in $(basename $(wildcard requirements-sdks/*.in)); do \
+	@for each in $(basename $(wildcard requirements-sdks/*.in bench/peers/*.in)); do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $$each.in -o $$each.txt; \
 	done
 

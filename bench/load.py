@@ -3,9 +3,10 @@
 
     python bench/load.py URL [--key K] [--model M] [-c AT_ONCE] [-n REQUESTS] [--stream]
                          [--api openai|anthropic|responses|gemini] [--header 'Name: value'] [--timeout S] [--spread S]
-                         [--kilobytes N]
+                         [--kilobytes N] [--seconds S] [--says TEXT [--times N]]
 
 --kilobytes lets an earlier conversation of about that size stand before the question.
+--seconds begins no request after that many. An answer without TEXT, N times, is no answer.
 -c connections are kept busy until -n requests are done; --spread lets them start evenly over that many seconds.
 
 It prints: requests answered (n) and not (failed, by reason), statuses, requests/s, latency p50/p95/p99 in ms,
@@ -63,6 +64,9 @@ class Job:
     streamed: bool
     timeout: float
     left: int
+    until: float = float("inf")
+    says: bytes = b""
+    times: int = 1
     latencies: list[float] = field(default_factory=list)
     firsts: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -83,7 +87,7 @@ class Client:
         self.line: Line | None = None
 
     def begin(self) -> None:
-        if self.job.left <= 0:
+        if self.job.left <= 0 or time.perf_counter() > self.job.until:
             if self.line is not None:
                 self.line.transport.close()
             return self.over()
@@ -126,14 +130,18 @@ class Client:
     def judge(self, line: Line) -> None:
         job = self.job
         if not job.streamed:
-            job.good += job.api.whole in line.tail
-            job.failed["not an answer"] += job.api.whole not in line.tail
+            whole = job.api.whole in line.tail and (not job.says or line.tail.count(job.says) == job.times)
+            job.good += whole
+            job.failed["not an answer"] += not whole
             return
         job.events += line.seen
         if line.first is not None:
             job.firsts.append(line.first - self.started)
         if job.api.last_event not in line.tail:
             job.unfinished += 1
+            return
+        if job.says and line.said != job.times:
+            job.failed["other content"] += 1
             return
         job.good += 1
         job.fewest = line.seen if job.fewest is None else min(job.fewest, line.seen)
@@ -153,9 +161,9 @@ class Line(asyncio.Protocol):
 
     def send(self) -> None:
         self.busy, self.head_seen, self.done = True, False, False
-        self.rest = self.tail = b""
+        self.rest = self.tail = self.spoken = b""
         self.carry = b"\n"
-        self.seen = 0
+        self.seen = self.said = 0
         self.first: float | None = None
         self.transport.write(self.job.request)
 
@@ -203,6 +211,10 @@ class Line(asyncio.Protocol):
         window = self.carry + payload
         self.seen += window.count(b"\ndata:")
         self.carry = window[-5:]
+        if self.job.says:
+            window = self.spoken + payload
+            self.said += window.count(self.job.says)
+            self.spoken = window[1 - len(self.job.says) :] if len(self.job.says) > 1 else b""
         kept = self.job.api.tail
         self.tail = (self.tail + payload)[-kept:] if len(payload) < kept else payload[-kept:]
         if self.first is None and self.job.api.first_content.search(payload):
@@ -266,6 +278,7 @@ async def drive(job: Job, at_once: int, spread: float) -> float:
 def report(job: Job, asked: int, seconds: float, cpu: float) -> dict[str, Any]:
     done = len(job.latencies)
     seen: dict[str, Any] = {
+        "asked": asked,
         "n": done,
         "status": dict(job.statuses),
         "failed": {why: count for why, count in job.failed.items() if count},
@@ -330,9 +343,11 @@ async def measure(given: argparse.Namespace) -> None:
     assert url.hostname is not None
     request = request_bytes(url, given)
     job = Job(url.hostname, url.port or 80, request, APIS[given.api], given.stream, given.timeout, given.n)
+    job.says, job.times = given.says.encode(), given.times
+    job.until = time.perf_counter() + given.seconds
     cpu = time.process_time()
     seconds = await drive(job, min(given.c, given.n), given.spread)
-    print(json.dumps(report(job, given.n, seconds, time.process_time() - cpu)))
+    print(json.dumps(report(job, given.n - job.left, seconds, time.process_time() - cpu)))
 
 
 def main() -> None:
@@ -348,6 +363,9 @@ def main() -> None:
     asked.add_argument("--timeout", type=float, default=60.0)
     asked.add_argument("--spread", type=float, default=0.0)
     asked.add_argument("--kilobytes", type=int, default=0)
+    asked.add_argument("--seconds", type=float, default=float("inf"))
+    asked.add_argument("--says", default="")
+    asked.add_argument("--times", type=int, default=1)
     given = asked.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -134,3 +135,39 @@ def resident_mb(pid: int) -> float:
     """Memory of a process that is in RAM, shared pages counted whole, in MB (2**20)."""
     fields = Path(f"/proc/{pid}/statm").read_text().split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def family(pid: int) -> list[int]:
+    """It and all that it started, and they, as far as they are still there."""
+    found = [pid]
+    for each in found:
+        for children in Path(f"/proc/{each}/task").glob("*/children"):
+            with contextlib.suppress(OSError):  # it ended just now
+                found.extend(int(child) for child in children.read_text().split())
+    return found
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """Processor time that these have used so far, their own and the kernel's for them, in steps of 1/100 s."""
+    return sum(_cpu_seconds(pid) for pid in pids)
+
+
+def _cpu_seconds(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def shared_out_mb(pids: Iterable[int]) -> float:
+    """Memory of these in RAM, in MB (2**20); of a page that several share, each has its part (`Pss` of proc(5))."""
+    return sum(_shared_out_kb(pid) for pid in pids) / 1024
+
+
+def _shared_out_kb(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)

@@ -62,11 +62,29 @@ def keep(outcomes: Sequence[Outcome], rounds: Mapping[str, Sequence[Round]], loa
     return path
 
 
+def markdown(document: Mapping[str, Any]) -> str:
+    """What was kept, as a table for docs/performance.md."""
+    figures = document["figures"]
+    about = "{date}, commit {commit}, {cpu}, {cores} cores, Python {python}, load average {load_before} before the start.".format(
+        **{**document, "date": document["date"][:10]}
+    )
+    lines = [about, "", "| figure | value | target | |", "| --- | ---: | ---: | --- |"]
+    for each in figures:
+        unit = f" {each['unit']}" if each["unit"] else ""
+        verdict = "met" if each["passed"] else f"missed{': ' + each['note'] if each['note'] else ''}"
+        lines.append(f"| {each['title']} | {each['value']:g}{unit} | {each['sense']} {each['target']:g}{unit} | {verdict} |")
+    return "\n".join([*lines, "", f"{sum(each['passed'] for each in figures)} of {len(figures)} targets met."])
+
+
 def keep_soak(told: Mapping[str, Any], folder: Path = RESULTS) -> Path:
-    """Write `soak-<date>-<commit>.json`."""
+    return keep_as("soak", told, folder)
+
+
+def keep_as(kind: str, told: Mapping[str, Any], folder: Path = RESULTS) -> Path:
+    """Write `<kind>-<date>-<commit>.json`."""
     about = machine()
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"soak-{about['date'][:10]}-{about['commit']}.json"
+    path = folder / f"{kind}-{about['date'][:10]}-{about['commit']}.json"
     path.write_text(json.dumps({**about, **told}, indent=1) + "\n")
     return path
 

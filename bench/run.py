@@ -1,11 +1,12 @@
 """The benchmark: upstream, bare relay and gateway side by side on this machine, and each figure against its target.
 
-    python -m bench.run [--short] [--only NAME] [--runs 5] [--strict] [--no-gateway]
+    python -m bench.run [--short] [--only NAME] [--runs 5] [--strict] [--no-gateway] [--page]
 
 --short       one run of small counts: does it all work? Its figures mean nothing and are not kept.
 --only        one measurement (may be given more than once); names: see bench/figures.py.
 --strict      exit 1 when a target is missed; otherwise a miss is only printed.
 --no-gateway  the bare relay and the upstream alone: what this machine's stack can do.
+--page        write the table into docs/performance.md too.
 
 A figure is the median of its runs, and each run puts the load on the gateway, then on the bare relay, then (where asked)
 on the upstream itself, so that a slow minute of the machine weighs on all of them. Both relays run 2 gunicorn workers;
@@ -28,7 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import gateway, log, paint, report
+from bench import gateway, log, page, paint, report
 from bench.figures import MEASUREMENTS, PACED_EVENTS, PACED_SECONDS, Measurement, Outcome, Round, Shot, judge
 from bench.processes import PYTHON, ROOT, NotStarted, Server, free_port, get_json, resident_mb
 
@@ -79,6 +80,7 @@ def arguments() -> argparse.Namespace:
     asked.add_argument("--runs", type=int, default=5)
     asked.add_argument("--strict", action="store_true")
     asked.add_argument("--no-gateway", action="store_true")
+    asked.add_argument("--page", action="store_true")
     return asked.parse_args()
 
 
@@ -89,7 +91,10 @@ def conclude(outcomes: list[Outcome], rounds: dict[str, list[Round]], given: arg
     elif given.only:
         print("Only a part was measured: not kept.")
     else:
-        print(f"kept in {report.keep(outcomes, rounds, load).relative_to(ROOT)}")
+        kept = report.keep(outcomes, rounds, load)
+        print(f"kept in {kept.relative_to(ROOT)}")
+        if given.page:
+            page.put("bench", kept)
     return 1 if given.strict and not all(each.passed for each in outcomes) else 0
 
 

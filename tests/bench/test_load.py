@@ -121,3 +121,26 @@ def test_with_relay_only_claude_code_is_admitted(tmp_path: Path) -> None:
         wire += ["--header", "anthropic-beta: claude-code-20250219"]
         assert load(relay.url + MESSAGES, "--api", "anthropic", "-n", "1", *wire)["status"] == {"200": 1}
         assert load(relay.url + MESSAGES, "--api", "anthropic", "-n", "1", *wire[:2])["status"] == {"403": 1}
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+def test_an_answer_must_say_what_it_is_asked_to(fast: Server, streamed: bool) -> None:
+    options = ["-c", "2", "-n", "20", *(["--stream"] if streamed else []), "--says"]
+    right = ['"word "', "--times", "5"] if streamed else ["How can I help you"]
+    seen = load(fast.url + CHAT, *options, *right)
+    assert (seen["asked"], seen["lost"], seen["failed"]) == (20, 0, {})
+    wrong = load(fast.url + CHAT, *options, right[0], "--times", "6")
+    assert (wrong["lost"], wrong["failed"]) == (20, {"other content" if streamed else "not an answer": 20})
+
+
+def test_what_is_cut_in_two_is_counted_once(bare: Server) -> None:
+    """The bare relay cuts a stream wherever it likes."""
+    seen = load(
+        bare.url + MESSAGES, "--api", "anthropic", "-c", "8", "-n", "100", "--stream", "--says", '"word "', "--times", "5"
+    )
+    assert (seen["lost"], seen["failed"]) == (0, {})
+
+
+def test_after_the_seconds_nothing_is_begun(fast: Server) -> None:
+    seen = load(fast.url + CHAT, "-c", "2", "-n", "1000000", "--seconds", "0.2")
+    assert 0 < seen["asked"] == seen["n"] < 1_000_000 and seen["lost"] == 0
