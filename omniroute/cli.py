@@ -16,7 +16,7 @@ import click
 
 from omniroute.clock import Clock
 from omniroute.errors import DatabaseAway, OmniRouteError, SettingError
-from omniroute.models.glance import glance
+from omniroute.models.glance import glance, no_file
 from omniroute.models.schema import HEAD, require_current
 from omniroute.security.vault import Vault
 from omniroute.settings import Settings
@@ -262,7 +262,7 @@ def _database(settings: Settings) -> Iterator[Database]:
     from omniroute.models.db import Database
 
     with contextlib.closing(Database(settings.sqlalchemy_url)) as database:
-        require_current(database.revision())
+        require_current(None if no_file(settings.sqlalchemy_url) else database.revision())
         yield database
 
 

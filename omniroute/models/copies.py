@@ -29,7 +29,8 @@ def put_aside(path: Path, revision: str) -> Path:
             source.backup(target)
         unfinished.rename(copy)
     except (OSError, sqlite3.Error) as exc:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
         reason = exc.strerror if isinstance(exc, OSError) else str(exc)
         size = max(1, round(path.stat().st_size / 1e6))
         raise SchemaError(

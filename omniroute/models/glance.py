@@ -23,6 +23,11 @@ class Glance:
     sealed: tuple[str, ...]
 
 
+def no_file(url: str) -> bool:
+    """Whether it would be an SQLite file, and there is none."""
+    return url.startswith(_PREFIX) and not Path(url.removeprefix(_PREFIX)).exists()
+
+
 def glance(url: str) -> Glance | None:
     """What the file holds; None when it is no SQLite file with our tables of today, for a longer look to find out why."""
     path = Path(url.removeprefix(_PREFIX))

@@ -23,6 +23,7 @@ from omniroute.models.schema import REVISIONS, SchemaError, State, require_curre
 
 FOLDER = Path(__file__).parents[2] / "migrations"
 ADVISORY_LOCK = 7_120_453_016  # any number, the same in every process that migrates this database
+LOCK_SECONDS = 30.0
 
 # By SQLSTATE or SQLite's name of the error: what to do about it.
 REMEDIES = {
@@ -42,14 +43,15 @@ class Migrated:
     backup: Path | None
 
 
-def migrate(url: str, folder: Path = FOLDER, known: Sequence[str] = REVISIONS) -> Migrated:
+def migrate(url: str, folder: Path = FOLDER, known: Sequence[str] = REVISIONS, lock_seconds: float = LOCK_SECONDS) -> Migrated:
     """Migrate the database at `url` to the newest revision of `folder`, the last one `known`, if it is not there yet.
 
-    All or nothing, and safe to run by several processes at once: the second waits and finds the work done.
+    All or nothing, and safe to run by several processes at once: the second waits and finds the work done. `lock_seconds` is
+    how long a step waits for a table that others use.
     Raises SchemaError when the database is from a newer version, or can't be reached or changed.
     """
     try:
-        with _sqlite(url) if url.startswith("sqlite") else _postgres(url) as connection:
+        with _sqlite(url, lock_seconds) if url.startswith("sqlite") else _postgres(url, lock_seconds) as connection:
             done = _bring_up(connection, folder, known)
     except sa.exc.DatabaseError as exc:
         reason = str(exc.orig).strip().partition("\n")[0]
@@ -62,7 +64,7 @@ def migrate(url: str, folder: Path = FOLDER, known: Sequence[str] = REVISIONS) -
 
 
 def _remedy(exc: sa.exc.DatabaseError) -> str:
-    return REMEDIES.get(getattr(exc.orig, "sqlstate", None) or getattr(exc.orig, "sqlite_errorname", ""), "")
+    return REMEDIES.get(str(getattr(exc.orig, "sqlstate", None) or getattr(exc.orig, "sqlite_errorname", None)), "")
 
 
 def _bring_up(connection: sa.Connection, folder: Path, known: Sequence[str]) -> Migrated:
@@ -94,7 +96,7 @@ def _upgrade(connection: sa.Connection, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _sqlite(url: str) -> Iterator[sa.Connection]:
+def _sqlite(url: str, lock_seconds: float) -> Iterator[sa.Connection]:
     """A transaction with the write lock, while no other process of this machine migrates.
 
     Foreign keys are not enforced in it: a batch migration drops the old table, which would delete what refers to it.
@@ -103,7 +105,7 @@ def _sqlite(url: str) -> Iterator[sa.Connection]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with file_lock.held(path.parent):
         path.touch(mode=0o600)
-        engine = sa.create_engine(url, poolclass=NullPool, connect_args={"timeout": 30})
+        engine = sa.create_engine(url, poolclass=NullPool, connect_args={"timeout": lock_seconds})
         sa.event.listen(engine, "connect", _on_connect)
         sa.event.listen(engine, "begin", _on_begin)
         with engine.begin() as connection:
@@ -120,13 +122,13 @@ def _on_begin(connection: sa.Connection) -> None:
 
 
 @contextlib.contextmanager
-def _postgres(url: str) -> Iterator[sa.Connection]:
+def _postgres(url: str, lock_seconds: float) -> Iterator[sa.Connection]:
     engine = sa.create_engine(url, poolclass=NullPool, connect_args={"prepare_threshold": None, "connect_timeout": 10})
     with engine.begin() as connection:
         connection.execute(sa.text("SET LOCAL lock_timeout = '10min'"))  # another one that migrates a long log
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": ADVISORY_LOCK})
         # A table that a running dyno holds must not hang the release for ever.
-        connection.execute(sa.text("SET LOCAL lock_timeout = '30s'"))
+        connection.execute(sa.text(f"SET LOCAL lock_timeout = {int(lock_seconds * 1000)}"))
         yield connection
 
 
