@@ -7,6 +7,11 @@ import time
 import uuid
 from datetime import UTC, datetime
 
+# Seconds that the clocks of two machines may differ by. What is stored from further ahead than that was written before a clock
+# was set back; nothing may wait until that time comes round again.
+AHEAD = 60.0
+LONGEST_LEASE = 600.0  # seconds: nobody takes a lease of holds, reports or tickets for longer
+
 
 def moment(seconds: float) -> str:
     """Epoch seconds as ISO 8601 in UTC, as everywhere in the gateway's JSON: 2026-11-27T08:00:00.000Z."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from omniroute.clock import AHEAD
 from omniroute.limits.windows import Calendar, Fixed, Level, Period, Rolling, Window
 
 Unit = Literal["requests", "tokens", "usd"]  # usd: micro-dollars
@@ -15,6 +16,7 @@ DAY = 24 * HOUR
 
 QuotaWindow = Literal["5h", "day", "week", "month"]
 WINDOW_SECONDS: dict[QuotaWindow, int] = {"5h": 5 * HOUR, "day": DAY, "week": 7 * DAY, "month": 30 * DAY}
+NEVER = 2**53  # a bucket that no clock ever comes to
 KEPT_AFTER = 2 * HOUR  # seconds that a window's count is kept after its end, for requests that began in it
 MINUTE_KEPT_AFTER = 300  # the same for a minute, which is in sixty parts
 
@@ -68,7 +70,8 @@ class ConnectionQuota:
 
 class Line(NamedTuple):
     """How one request counts against one limit: `amount` goes into `bucket` of `counter`, if all that is there from `since` on
-    is below `limit`. What is there may be forgotten at `expires`.
+    is below `limit`. What is there may be forgotten at `expires`. What lies in buckets after `upto` was counted before a clock
+    was set back, and does not count now.
     """
 
     counter: str
@@ -77,6 +80,7 @@ class Line(NamedTuple):
     amount: int
     limit: int
     expires: float
+    upto: int = NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class Limit:
     def line(self, amount: int, at: float) -> Line:
         span = self.window.span(at)
         kept = MINUTE_KEPT_AFTER if self.window is MINUTE else KEPT_AFTER
-        return Line(self.counter, span.bucket, span.since, amount, self.limit, span.ends + kept)
+        return Line(self.counter, span.bucket, span.since, amount, self.limit, span.ends + kept, span.bucket + int(AHEAD))
 
 
 def key_limits(key_id: str, limits: KeyLimits) -> tuple[Limit, ...]:

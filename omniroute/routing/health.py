@@ -7,10 +7,12 @@ its target out; a guessed one, and an open breaker, only put it last, so a guess
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from omniroute.clock import AHEAD
 from omniroute.routing.candidates import Candidate
 from omniroute.routing.failures import Failure
 
@@ -48,7 +50,7 @@ class Mark:
     count: int = 1
 
     def active(self, now: float) -> bool:
-        return now < self.until
+        return self.since - AHEAD <= now < self.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Breaker:
         """closed, open, or half-open: then one request at a time may find out."""
         if not self.count:
             return "closed"
-        return "open" if now < self.until else "half-open"
+        return "open" if self.since - AHEAD <= now < self.until else "half-open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +141,16 @@ def after_failure(
     return Condition(mark, breaker)
 
 
-def after_success(condition: Condition, began: float) -> Condition:
-    """The condition once a request that began at `began` has been answered: what was learned since then stays."""
+def after_success(condition: Condition, began: float, now: float | None = None) -> Condition:
+    """The condition once a request that began at `began` has been answered: what was learned since then stays, unless it was
+    learned by a clock that was set back since.
+    """
     mark, breaker = condition.mark, condition.breaker
-    if mark is not None and mark.since <= began:
+    latest = math.inf if now is None else now + AHEAD
+    if mark is not None and not began < mark.since <= latest:
         mark = None
-    if breaker is not None and breaker.since <= began:
-        later = tuple(at for at in breaker.failures if at > began)
+    if breaker is not None and not began < breaker.since <= latest:
+        later = tuple(at for at in breaker.failures if began < at <= latest)
         breaker = Breaker(later, breaker.kind, breaker.reason) if later else None
     return Condition(mark, breaker)
 
@@ -189,7 +194,7 @@ def _marked(previous: Mark | None, failure: Failure, now: float) -> Mark | None:
     if not rule.first:
         return previous
     told = failure.retry_after is not None and previous is not None and not previous.stated  # better than our guess
-    if previous is not None and now - previous.since < SAME_FAILURE and not told:
+    if previous is not None and -AHEAD < now - previous.since < SAME_FAILURE and not told:
         return previous
     if failure.retry_after is not None:
         until = now + min(failure.retry_after, rule.limit)
@@ -206,7 +211,9 @@ def _counted(breaker: Breaker, failure: Failure, now: float, settings: Resilienc
     state = breaker.state(now)
     if state == "open":
         return breaker
-    recent = (*(at for at in breaker.failures if now - at < settings.breaker_window_s), now)[-settings.breaker_failures :]
+    recent = (*(at for at in breaker.failures if -AHEAD < now - at < settings.breaker_window_s), now)[
+        -settings.breaker_failures :
+    ]
     if state == "closed" and len(recent) < settings.breaker_failures:
         return replace(breaker, failures=recent, kind=failure.kind, reason=failure.message)
     seconds = min(settings.breaker_first_s * 2 ** min(breaker.count, 20), settings.breaker_most_s)

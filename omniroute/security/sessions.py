@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from omniroute.clock import Clock
+from omniroute.clock import AHEAD, Clock
 from omniroute.models.access import SessionRow
 from omniroute.models.db import Database
 
@@ -42,7 +42,7 @@ class Sessions:
     def start(self, session: Session, admin_id: str, address: str, user_agent: str) -> str:
         """A new session; its token is returned and kept nowhere. Sweeps out those that are over."""
         now, token = self._clock.now(), self._clock.token()
-        session.execute(sa.delete(SessionRow).where(sa.or_(SessionRow.expires_at <= now, SessionRow.seen_at <= now - IDLE)))
+        session.execute(sa.delete(SessionRow).where(_ended(now)))
         session.add(
             SessionRow(
                 digest=_digest(token),
@@ -97,8 +97,13 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def _ended(now: float) -> sa.ColumnElement[bool]:
+    return sa.or_(SessionRow.expires_at <= now, SessionRow.seen_at <= now - IDLE, SessionRow.created_at > now + AHEAD)
+
+
 def _over(row: SessionRow, now: float) -> bool:
-    return now >= row.expires_at or now >= row.seen_at + IDLE
+    """Also of a clock that was set back since: nobody knows how long ago that was."""
+    return now >= row.expires_at or now >= row.seen_at + IDLE or row.created_at > now + AHEAD
 
 
 def _view(row: SessionRow, seen_at: float, current: str | None) -> SessionView:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from omniroute.clock import Clock
+from omniroute.clock import AHEAD, Clock
 from omniroute.errors import Throttled
 from omniroute.models.access import LoginAttemptRow
 from omniroute.models.db import Database, insert_new
@@ -54,7 +54,7 @@ class LoginThrottle:
 
 
 def _count(session: Session, subjects: dict[str, Rule], now: float) -> None:
-    session.execute(sa.delete(LoginAttemptRow).where(LoginAttemptRow.last_at < now - FORGET))
+    session.execute(sa.delete(LoginAttemptRow).where(sa.not_(LoginAttemptRow.last_at.between(now - FORGET, now + AHEAD))))
     fresh = {"failures": 0, "last_at": now, "blocked_until": 0.0}
     insert_new(session, LoginAttemptRow, [{"subject": subject, **fresh} for subject in subjects])
     # Locked in one order, so that two tries at once wait for each other and never deadlock.

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from omniroute.clock import AHEAD
 from omniroute.routing.health import Breaker, Condition, Mark, Place
 
 T = TypeVar("T", Mark, Breaker)
@@ -42,15 +43,15 @@ def condition_of(document: Mapping[str, Any] | str) -> Condition:
 
 
 def outdated(condition: Condition, now: float) -> bool:
-    """Nothing in it matters any more: it lapsed long ago."""
+    """Nothing in it matters any more: it lapsed long ago, or is of a clock that was set back since."""
     mark, breaker = condition.mark, condition.breaker
-    if mark is not None and mark.until > now - OLD:
+    if mark is not None and mark.until > now - OLD and mark.since <= now + AHEAD:
         return False
     if breaker is None:
         return True
     if breaker.count:
-        return breaker.until <= now - VERY_OLD
-    return all(at <= now - OLD for at in breaker.failures)
+        return breaker.until <= now - VERY_OLD or breaker.since > now + AHEAD
+    return all(at <= now - OLD or at > now + AHEAD for at in breaker.failures)
 
 
 def _part(kind: type[T], given: Any) -> T | None:

@@ -18,9 +18,9 @@ class Step(NamedTuple):
     expires: float = 0.0
 
 
-def window_of(line: Line) -> tuple[str, int]:
+def window_of(line: Line) -> tuple[str, int, int]:
     """Lines that count the same things."""
-    return line.counter, line.since
+    return line.counter, line.since, line.upto
 
 
 class Granting:
@@ -43,7 +43,7 @@ class Granting:
 
     def _used_by_now(self, line: Line) -> int:
         granted = self._granted.get(line.counter, ())
-        return self._used[window_of(line)] + sum(amount for bucket, amount in granted if bucket >= line.since)
+        return self._used[window_of(line)] + sum(amount for bucket, amount in granted if line.since <= bucket <= line.upto)
 
 
 def refusing(lines: Sequence[Line], used: Sequence[int]) -> int | None:

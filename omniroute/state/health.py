@@ -68,8 +68,8 @@ class HealthBoard:
         self._turns: dict[str, int] = {}
         self._mark: tuple[str, int] | None = None
         self._reported: dict[str, object] = {}
-        self._reported_until = float("-inf")
-        self._swept = clock.now()
+        self._reported_at = float("-inf")
+        self._swept = clock.tick()
         self._ended = False
 
     # What is known ----------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ class HealthBoard:
         for place in places(candidate):
             if place in self._known:
                 self._queue[place] = [each for each in self._queue.get(place, ()) if each[0] > began]  # it undoes the others
-                self._learn(place, now, partial(after_success, began=began))
+                self._learn(place, now, partial(after_success, began=began, now=now))
 
     def told(self, connection_id: str, windows: Iterable[Learned]) -> None:
         """What the headers of an answer, also of one that is an error, tell of a connection's limits."""
@@ -289,22 +289,22 @@ class HealthBoard:
             _put(self._known, place, _in_turn(self._queue.get(place, ()))(condition))
 
     def _exchange_reports(self) -> None:
-        now = self._clock.now()
+        now, tick = self._clock.now(), self._clock.tick()
         document = self._tally.document(now)
-        lapsing = bool(document) and self._reported_until - now < REPORT / 2
+        lapsing = bool(document) and tick - self._reported_at > REPORT / 2
         if (
             document != self._reported or lapsing or self.away_since is not None
         ):  # after an outage also to see whether it takes it
             self._link.attempt(lambda shared: shared.report(self._worker, document, now + REPORT))
-            self._reported, self._reported_until = document, now + REPORT
+            self._reported, self._reported_at = document, tick
         reports = self._link.attempt(lambda shared: shared.reports(now))
         self._tally.take([report for worker, report in reports.items() if worker != self._worker], now)
 
     def _sweep(self) -> None:
-        now = self._clock.now()
-        if now - self._swept < SWEEP_EVERY:
+        now, tick = self._clock.now(), self._clock.tick()
+        if tick - self._swept < SWEEP_EVERY:
             return
-        self._swept = now
+        self._swept = tick
         self._tally.tidy(now)
         if len(self._known) > PLACES:
             oldest = sorted(self._known, key=lambda place: _last(self._known[place]))[:-PLACES]

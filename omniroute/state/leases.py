@@ -22,6 +22,7 @@ class Leases:
 
     def __init__(self, link: Link, clock: Clock, wake: Callable[[], None]) -> None:
         self._link, self._clock, self._wake = link, clock, wake
+        # Ends of leases are on the clock of tick(): whatever is done to the other, what is held here is prolonged in time.
         self._held: dict[str, dict[str, float]] = {}  # connection -> hold -> the end of its lease
         self._spare: dict[str, dict[str, float]] = {}  # the same for those that are over, and not yet given back
         self._probing: dict[Place, tuple[str | None, float]] = {}  # None: without a hold, the store is away
@@ -36,15 +37,15 @@ class Leases:
             return True
         if own() >= most:
             return False
-        now = self._clock.now()
-        if self._from_spare(id, now):
+        now, tick = self._clock.now(), self._clock.tick()
+        if self._from_spare(id, tick):
             return True
         try:
             hold = self._link.use(lambda shared: shared.hold(f"connection:{id}", most, now, now + PLACE))
         except DatabaseAway:
             return own() < most
         if hold is not None:
-            self._held.setdefault(id, {})[hold] = now + PLACE
+            self._held.setdefault(id, {})[hold] = tick + PLACE
         return hold is not None
 
     def left(self, connection_id: str, own: int) -> None:
@@ -55,13 +56,13 @@ class Leases:
             self._spare.setdefault(connection_id, {})[hold] = until
             self._wake()
 
-    def _from_spare(self, connection_id: str, now: float) -> bool:
+    def _from_spare(self, connection_id: str, tick: float) -> bool:
         """A place that was just left here, and that nobody else knows to be free yet."""
         spare = self._spare.get(connection_id)
         if not spare:
             return False
         hold, until = spare.popitem()
-        if until - now < PLACE / 4:
+        if until - tick < PLACE / 4:
             self._over.append(hold)
             return False
         self._held.setdefault(connection_id, {})[hold] = until
@@ -71,8 +72,8 @@ class Leases:
 
     def claim(self, places: Iterable[Place]) -> bool:
         """All of them or none. In order, so that of two who want the same places one gets them."""
-        wanted, now = sorted(places), self._clock.now()
-        if self._busy(wanted, now):
+        wanted, now, tick = sorted(places), self._clock.now(), self._clock.tick()
+        if self._busy(wanted, tick):
             return False
         taken: list[str] = []
         try:
@@ -82,12 +83,12 @@ class Leases:
                     return False
                 taken.append(hold)
         except DatabaseAway:
-            if self._busy(wanted, now):
+            if self._busy(wanted, tick):
                 return False
-            self._probing |= dict.fromkeys(wanted, (None, now + PROBE))
+            self._probing |= dict.fromkeys(wanted, (None, tick + PROBE))
             return True
         else:
-            self._probing |= {place: (hold, now + PROBE) for place, hold in zip(wanted, taken, strict=True)}
+            self._probing |= {place: (hold, tick + PROBE) for place, hold in zip(wanted, taken, strict=True)}
             taken = []
             return True
         finally:
@@ -97,8 +98,8 @@ class Leases:
         claimed = [self._probing.pop(place, (None, 0.0))[0] for place in places]
         self._give_up([hold for hold in claimed if hold is not None])
 
-    def _busy(self, places: Iterable[Place], now: float) -> bool:
-        return any(place in self._probing and self._probing[place][1] > now for place in places)
+    def _busy(self, places: Iterable[Place], tick: float) -> bool:
+        return any(place in self._probing and self._probing[place][1] > tick for place in places)
 
     def _give_up(self, holds: list[str]) -> None:
         if holds:
@@ -121,13 +122,13 @@ class Leases:
 
     def prolong(self) -> None:
         """Move on the leases of requests that are still running. Raises DatabaseAway."""
-        now = self._clock.now()
-        ending = [(held, hold) for held in self._held.values() for hold, until in held.items() if until - now < PLACE / 2]
+        now, tick = self._clock.now(), self._clock.tick()
+        ending = [(held, hold) for held in self._held.values() for hold, until in held.items() if until - tick < PLACE / 2]
         if ending:
             self._link.attempt(lambda shared: shared.prolong([hold for _, hold in ending], now + PLACE))
             for held, hold in ending:
                 if hold in held:
-                    held[hold] = now + PLACE
+                    held[hold] = tick + PLACE
         self._held = {id: held for id, held in self._held.items() if held}
 
     def give_back_all(self) -> None:

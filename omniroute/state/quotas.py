@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from omniroute.clock import AHEAD
 from omniroute.errors import DatabaseAway, VaultError
 from omniroute.limits.limit import ConnectionQuota, Limit, quota_limit
 from omniroute.limits.upstream import Learned
@@ -58,7 +59,7 @@ class Quotas:
         known: dict[str, Declared] = {}
         if limits:
             wanted = [(limit.counter, spans[id].since) for id, limit in limits.items()]
-            counted = link.attempt(lambda shared: shared.counted(wanted))
+            counted = link.attempt(lambda shared: shared.counted(wanted, int(now + AHEAD)))
             for id, limit in limits.items():
                 known[id] = _declared(limit, spans[id], counted.get(limit.counter, (0, 0)), now)
         self._known, self._read = known, now

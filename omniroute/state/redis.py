@@ -26,6 +26,7 @@ from typing import Any
 
 import orjson
 
+from omniroute.clock import AHEAD, LONGEST_LEASE
 from omniroute.errors import DatabaseAway
 from omniroute.routing.health import FINE, Condition, Health, Place
 from omniroute.state.conditions import condition_of, condition_text, outdated, place_of, place_text
@@ -68,6 +69,7 @@ redis.call('INCR', KEYS[3])
 # KEYS: holds. ARGV: id, most, now, until, seconds to keep the key.
 HOLD = """
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[3])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. ARGV[6], '+inf')
 if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
 redis.call('ZADD', KEYS[1], ARGV[4], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[5])
@@ -157,7 +159,11 @@ class RedisState:
 
     def hold(self, name: str, most: int, now: float, until: float) -> str | None:
         id = f"{_new_id()}:{name}"
-        return id if self._client.run(HOLD, [_holds(name)], id, most, repr(now), repr(until), _kept(until - now)) else None
+        return (
+            id
+            if self._client.run(HOLD, [_holds(name)], id, most, repr(now), repr(until), _kept(until - now), repr(until + AHEAD))
+            else None
+        )
 
     def prolong(self, holds: Iterable[str], until: float) -> None:
         if ids := list(holds):
@@ -173,7 +179,7 @@ class RedisState:
         wanted = list(names)
         with self._client.using() as redis, redis.pipeline(transaction=False) as pipe:
             for name in wanted:
-                pipe.zcount(_holds(name), f"({now!r}", "+inf")
+                pipe.zcount(_holds(name), f"({now!r}", now + LONGEST_LEASE)
             return dict(zip(wanted, pipe.execute(), strict=True))
 
     # Reports ----------------------------------------------------------------------------------------
@@ -187,7 +193,7 @@ class RedisState:
 
     def reports(self, now: float) -> dict[str, dict[str, Any]]:
         parsed = {worker: orjson.loads(text) for worker, text in self._all_reports().items()}
-        return {worker: each["document"] for worker, each in parsed.items() if each["until"] > now}
+        return {worker: each["document"] for worker, each in parsed.items() if now < each["until"] <= now + LONGEST_LEASE}
 
     def forget_report(self, worker: str) -> None:
         with self._client.using() as redis:
@@ -205,11 +211,12 @@ class RedisState:
         old = [place for place, condition in self.read_health().items() if outdated(condition, now)]
         self.change_health({place: lambda condition: FINE if outdated(condition, now) else condition for place in old})
         for worker, text in self._all_reports().items():
-            if orjson.loads(text)["until"] <= now:
+            if not now < orjson.loads(text)["until"] <= now + LONGEST_LEASE:
                 self._client.run(DROP_REPORT, [REPORTS], worker, text)
         with self._client.using() as redis:
             for key in redis.scan_iter(_holds("*"), count=500):
                 redis.zremrangebyscore(key, "-inf", repr(now))
+                redis.zremrangebyscore(key, f"({now + LONGEST_LEASE!r}", "+inf")
         self._tickets.sweep(now)
 
     def server(self) -> str:

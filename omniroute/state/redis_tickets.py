@@ -5,14 +5,16 @@ Numbers go there and back as text: in a script they are exact up to 2**53 only, 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from omniroute.clock import AHEAD
 from omniroute.errors import CountersLost
-from omniroute.limits.limit import Line
+from omniroute.limits.limit import NEVER, Line
 from omniroute.state.redis_client import KEPT, PREFIX, RedisClient
 from omniroute.state.shared import FILLED, Lapsed, Part, Reserved, Settlement
 
@@ -64,8 +66,8 @@ local function strike(ticket, goes)
     return true
 end
 
-local function window(counter, since)
-    local buckets, amounts, spent, reserved = redis.call('ZRANGEBYSCORE', BUCKETS .. counter, since, '+inf'), {{}}, 0, 0
+local function window(counter, since, upto)
+    local buckets, amounts, spent, reserved = redis.call('ZRANGEBYSCORE', BUCKETS .. counter, since, upto), {{}}, 0, 0
     for first = 1, #buckets, {AT_ONCE} do
         local fields = {{}}
         for i = first, math.min(first + {AT_ONCE} - 1, #buckets) do
@@ -106,7 +108,7 @@ local told = {{0, ''}}
 if redis.call('EXISTS', COUNT .. '{FILLED}') == 0 then return {{-1, ''}} end
 for number, line in ipairs(lines) do
     local limit = tonumber(line[6])
-    local spent, reserved, buckets, amounts = window(line[1], line[5])
+    local spent, reserved, buckets, amounts = window(line[1], line[5], line[7])
     local rest = spent + reserved
     table.insert(told, whole(rest))
     if rest >= limit then
@@ -171,10 +173,10 @@ SPEND = COMMON + "for _, part in ipairs(cjson.decode(ARGV[1])) do add('s:', part
 # ARGV: until, then the tickets.
 KEEP = (
     COMMON
-    + """
+    + f"""
 for i = 2, #ARGV do
     local known = redis.call('ZSCORE', TICKETS, ARGV[i])
-    if known and tonumber(known) < tonumber(ARGV[1]) then
+    if known and (tonumber(known) < tonumber(ARGV[1]) or tonumber(known) > tonumber(ARGV[1]) + {AHEAD}) then
         redis.call('ZADD', TICKETS, ARGV[1], ARGV[i])
         stay(TICKET .. ARGV[i], tonumber(ARGV[1]))
     end
@@ -183,27 +185,31 @@ stay(TICKETS, tonumber(ARGV[1]))
 """
 )
 
-# ARGV: before, most. Returns {ticket, fields and values}. A ticket whose own key is gone has been left alone for so long that
-# nothing of it counts any more.
+# ARGV: before, most, beyond. Returns {ticket, fields and values}. A ticket whose own key is gone has been left alone for so
+# long that nothing of it counts any more.
 LAPSED = (
     COMMON
     + """
 local found = {}
-for _, ticket in ipairs(redis.call('ZRANGEBYSCORE', TICKETS, '-inf', '(' .. ARGV[1], 'LIMIT', 0, ARGV[2])) do
-    local fields = redis.call('HGETALL', TICKET .. ticket)
-    if #fields > 0 then table.insert(found, {ticket, fields}) else redis.call('ZREM', TICKETS, ticket) end
+local function look(from, upto)
+    for _, ticket in ipairs(redis.call('ZRANGEBYSCORE', TICKETS, from, upto, 'LIMIT', 0, ARGV[2] - #found)) do
+        local fields = redis.call('HGETALL', TICKET .. ticket)
+        if #fields > 0 then table.insert(found, {ticket, fields}) else redis.call('ZREM', TICKETS, ticket) end
+    end
 end
+look('-inf', '(' .. ARGV[1])
+if tonumber(ARGV[2]) > #found then look('(' .. ARGV[3], '+inf') end
 return found
 """
 )
 
-# ARGV: a list of {counter, since}. Returns what is spent and reserved in each.
+# ARGV: a list of {counter, since, upto}. Returns what is spent and reserved in each.
 COUNTED = (
     COMMON
     + """
 local sums = {}
 for _, each in ipairs(cjson.decode(ARGV[1])) do
-    local spent, reserved = window(each[1], each[2])
+    local spent, reserved = window(each[1], each[2], each[3])
     table.insert(sums, whole(spent))
     table.insert(sums, whole(reserved))
 end
@@ -241,7 +247,15 @@ class RedisTickets:
 
     def reserve(self, ticket: str, lines: Sequence[Line], document: Mapping[str, Any], now: float, until: float) -> Reserved:
         given = [
-            [line.counter, str(line.bucket), str(line.amount), repr(line.expires), str(line.since), str(line.limit)]
+            [
+                line.counter,
+                str(line.bucket),
+                str(line.amount),
+                repr(line.expires),
+                str(line.since),
+                str(line.limit),
+                str(line.upto),
+            ]
             for line in lines
         ]
         members = [text for name, value in document.items() for text in (name, orjson.dumps(value).decode())]
@@ -270,14 +284,14 @@ class RedisTickets:
         if ids := list(tickets):
             self._client.run(KEEP, [], repr(until), *ids)
 
-    def lapsed(self, before: float, most: int) -> list[Lapsed]:
-        found = self._client.run(LAPSED, [], repr(before), most)
+    def lapsed(self, before: float, most: int, beyond: float = math.inf) -> list[Lapsed]:
+        found = self._client.run(LAPSED, [], repr(before), most, repr(beyond))
         return [_lapsed(ticket, dict(zip(fields[::2], fields[1::2], strict=True))) for ticket, fields in found]
 
-    def counted(self, wanted: Iterable[tuple[str, int]]) -> dict[str, tuple[int, int]]:
-        asked = [(counter, str(since)) for counter, since in wanted]
+    def counted(self, wanted: Iterable[tuple[str, int]], upto: int = NEVER) -> dict[str, tuple[int, int]]:
+        asked = [(counter, str(since), str(upto)) for counter, since in wanted]
         sums = list(map(int, self._client.run(COUNTED, [], orjson.dumps(asked).decode()))) if asked else []
-        return {counter: sums_of for (counter, _), sums_of in zip(asked, zip(sums[::2], sums[1::2], strict=True), strict=True)}
+        return {counter: sums_of for (counter, *_), sums_of in zip(asked, zip(sums[::2], sums[1::2], strict=True), strict=True)}
 
     def recount(self, counter: str, spent: Mapping[int, int], expires: float) -> None:
         parts = [Part(counter, bucket, amount, expires) for bucket, amount in spent.items()]

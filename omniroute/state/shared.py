@@ -6,10 +6,11 @@ Times are epoch seconds and always an argument, so that a store has no clock.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from omniroute.limits.limit import Line
+from omniroute.limits.limit import NEVER, Line
 from omniroute.routing.health import Condition, Health, Place
 
 if TYPE_CHECKING:
@@ -124,13 +125,15 @@ class SharedState(Protocol):
         """Add to what is spent, without a ticket. Amounts may be negative."""
 
     def keep(self, tickets: Iterable[str], until: float) -> None:
-        """Move the end of these leases on. Those that are gone are passed over."""
+        """Move the end of these leases on, or back where a clock was set back. Those that are gone are passed over."""
 
-    def lapsed(self, before: float, most: int) -> list[Lapsed]:
-        """Tickets whose lease ended before that, the oldest first. They are left as they are."""
+    def lapsed(self, before: float, most: int, beyond: float = math.inf) -> list[Lapsed]:
+        """Tickets whose lease ended before that, the oldest first, and those whose lease ends beyond what anybody takes now:
+        their clock was set back since. They are left as they are.
+        """
 
-    def counted(self, wanted: Iterable[tuple[str, int]]) -> dict[str, tuple[int, int]]:
-        """(spent, reserved) by counter, for (counter, since): all buckets from there on."""
+    def counted(self, wanted: Iterable[tuple[str, int]], upto: int = NEVER) -> dict[str, tuple[int, int]]:
+        """(spent, reserved) by counter, for (counter, since): all buckets from there on, up to that one."""
 
     def recount(self, counter: str, spent: Mapping[int, int], expires: float) -> None:
         """Put these buckets in place of what the counter has spent; what is reserved stays."""

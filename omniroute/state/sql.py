@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from omniroute.clock import AHEAD, LONGEST_LEASE
 from omniroute.models.db import Database
 from omniroute.models.shared import ConditionRow, HoldRow, ReportRow, TurnRow
 from omniroute.routing.health import FINE, Condition, Health, Place
@@ -116,7 +117,8 @@ class SqlState:
 
         def work(session: Session) -> str | None:
             self._transactions.lock(session, [f"hold {name}"])
-            session.execute(sa.delete(HoldRow).where(HoldRow.name == name, HoldRow.until <= now))
+            over = sa.or_(HoldRow.until <= now, HoldRow.until > until + AHEAD)
+            session.execute(sa.delete(HoldRow).where(HoldRow.name == name, over))
             adding = sa.insert(HoldRow).from_select(["id", "name", "until"], row)
             return session.execute(adding.returning(HoldRow.id)).scalar()
 
@@ -133,7 +135,7 @@ class SqlState:
         found = dict.fromkeys(wanted.values(), 0)
         with self._transactions.reading() as session:
             for some in pieces(wanted):
-                counts = sa.select(HoldRow.name, sa.func.count()).where(HoldRow.name.in_(some), HoldRow.until > now)
+                counts = sa.select(HoldRow.name, sa.func.count()).where(HoldRow.name.in_(some), *_runs(HoldRow, now))
                 found |= {wanted[name]: count for name, count in session.execute(counts.group_by(HoldRow.name))}
         return found
 
@@ -150,7 +152,7 @@ class SqlState:
 
     def reports(self, now: float) -> dict[str, dict[str, Any]]:
         with self._transactions.reading() as session:
-            rows = session.execute(sa.select(ReportRow.worker, ReportRow.document).where(ReportRow.until > now))
+            rows = session.execute(sa.select(ReportRow.worker, ReportRow.document).where(*_runs(ReportRow, now)))
             return {row[0]: row[1] for row in rows}
 
     def forget_report(self, worker: str) -> None:
@@ -163,14 +165,20 @@ class SqlState:
         self.change_health({place: lambda condition: FINE if outdated(condition, now) else condition for place in old})
         self._tickets.sweep(now)
         for table in (HoldRow, ReportRow):
-            lapsed = sa.select(table.until).where(table.until <= now).limit(1)
+            over = sa.or_(table.until <= now, table.until > now + LONGEST_LEASE)
+            lapsed = sa.select(table.until).where(over).limit(1)
             with self._transactions.reading() as session:
                 found = session.execute(lapsed).first()
             if found is not None:  # a write only where there is something to delete
-                self._transactions.run(sa.delete(table).where(table.until <= now))
+                self._transactions.run(sa.delete(table).where(over))
 
     def close(self) -> None:
         """The database is closed by whoever opened it."""
+
+
+def _runs(table: type[HoldRow] | type[ReportRow], now: float) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    """Neither lapsed nor of a clock that was set back since."""
+    return table.until > now, table.until <= now + LONGEST_LEASE
 
 
 def _digest(place: Place) -> str:

@@ -19,7 +19,8 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from omniroute.limits.limit import Line
+from omniroute.clock import AHEAD
+from omniroute.limits.limit import NEVER, Line
 from omniroute.models.db import Database
 from omniroute.models.shared import CounterRow, TicketRow
 from omniroute.state.counters import Granting, Step, blocking, steps, window_of
@@ -29,6 +30,8 @@ from omniroute.state.transactions import AT_ONCE, Transactions, pieces, short
 
 T = TypeVar("T")
 
+MOST = float(NEVER)  # when no lease ends
+WINDOW_OF = ("counter", "since", "upto")
 LOCKS = 1024  # for all counters: a batch that changes thousands would fill the table of locks (6,400 by default)
 
 # Statements are built once: SQLAlchemy keeps what it made of them. Parameters of a statement that writes a column of
@@ -37,11 +40,11 @@ COUNTERS, TICKETS = CounterRow.metadata.tables["counters"], TicketRow.metadata.t
 SOME: sa.BindParameter[Any] = sa.bindparam("some", expanding=True)
 SUMS = (
     sa.select(COUNTERS.c.name, *(sa.cast(sa.func.sum(each), sa.BigInteger) for each in (COUNTERS.c.spent, COUNTERS.c.reserved)))
-    .where(COUNTERS.c.name.in_(SOME), COUNTERS.c.bucket >= sa.bindparam("since"))
+    .where(COUNTERS.c.name.in_(SOME), COUNTERS.c.bucket.between(sa.bindparam("since"), sa.bindparam("upto")))
     .group_by(COUNTERS.c.name)
 )
 WINDOW = sa.select(COUNTERS.c.bucket, COUNTERS.c.spent + COUNTERS.c.reserved).where(
-    COUNTERS.c.name == sa.bindparam("name"), COUNTERS.c.bucket >= sa.bindparam("since")
+    COUNTERS.c.name == sa.bindparam("name"), COUNTERS.c.bucket.between(sa.bindparam("since"), sa.bindparam("upto"))
 )
 NOT_SPENT = sa.update(COUNTERS).where(COUNTERS.c.name == sa.bindparam("counter")).values(spent=0)
 EXPIRED = (COUNTERS.c.expires <= sa.bindparam("now")) & (COUNTERS.c.reserved == 0)
@@ -53,7 +56,7 @@ CHANGE_TICKET = sa.update(TICKETS).where(TICKETS.c.id == sa.bindparam("ticket"))
 END_TICKETS = sa.delete(TICKETS).where(TICKETS.c.id.in_(SOME))
 LAPSED = (
     sa.select(TICKETS.c.id, TICKETS.c.lines, TICKETS.c.document)
-    .where(TICKETS.c.until < sa.bindparam("before"))
+    .where((TICKETS.c.until < sa.bindparam("before")) | (TICKETS.c.until > sa.bindparam("beyond")))
     .order_by(TICKETS.c.until, TICKETS.c.id)
     .limit(sa.bindparam("most"))
 )
@@ -69,7 +72,9 @@ class SqlTickets:
         self._held = sa.select(TICKETS.c.id, TICKETS.c.lines).where(TICKETS.c.id.in_(SOME)).order_by(by_id).with_for_update()
         noted = sa.select(TICKETS.c.id, TICKETS.c.lines, TICKETS.c.document, TICKETS.c.until)
         self._noted = noted.where(TICKETS.c.id.in_(SOME)).order_by(by_id).with_for_update()
-        first = sa.select(TICKETS.c.id).where(TICKETS.c.id.in_(SOME), TICKETS.c.until < sa.bindparam("end"))
+        first = sa.select(TICKETS.c.id).where(
+            TICKETS.c.id.in_(SOME), ~TICKETS.c.until.between(sa.bindparam("end"), sa.bindparam("latest"))
+        )
         ordered = first.order_by(by_id).with_for_update()
         self._keep = sa.update(TICKETS).where(TICKETS.c.id.in_(ordered)).values(until=sa.bindparam("end"))
         self._together = Together(self._reserve)
@@ -85,7 +90,7 @@ class SqlTickets:
         def work(session: Session) -> list[Reserved]:
             connection = session.connection()
             tickets = self._tickets(connection, {asked.ticket for asked in turn})
-            self._lock(session, {counter for counter, _ in windows})
+            self._lock(session, {counter for counter, *_ in windows})
             granting = Granting(dict(zip(windows, _used(connection, windows), strict=True)))
             told = [granting.ask(asked.lines) for asked in turn]
             given = [asked for asked, each in zip(turn, told, strict=True) if each.refused is None]
@@ -161,17 +166,17 @@ class SqlTickets:
 
         def work(session: Session) -> None:
             for some in kept:
-                session.connection().execute(self._keep, {"some": some, "end": until})
+                session.connection().execute(self._keep, {"some": some, "end": until, "latest": until + AHEAD})
 
         if kept:
             self._transactions.write(work)
 
-    def lapsed(self, before: float, most: int) -> list[Lapsed]:
+    def lapsed(self, before: float, most: int, beyond: float = MOST) -> list[Lapsed]:
         with self._transactions.reading() as session:
-            rows = session.connection().execute(LAPSED, {"before": before, "most": most})
+            rows = session.connection().execute(LAPSED, {"before": before, "most": most, "beyond": beyond})
             return [Lapsed(id, tuple(Part(*line) for line in lines), document) for id, lines, document in rows]
 
-    def counted(self, wanted: Iterable[tuple[str, int]]) -> dict[str, tuple[int, int]]:
+    def counted(self, wanted: Iterable[tuple[str, int]], upto: int = NEVER) -> dict[str, tuple[int, int]]:
         named: dict[int, dict[str, str]] = defaultdict(dict)
         found = {}
         for counter, since in wanted:
@@ -180,7 +185,7 @@ class SqlTickets:
         with self._transactions.reading() as session:
             for since, counters in named.items():
                 for some in pieces(counters):
-                    for name, spent, reserved in session.connection().execute(SUMS, {"some": some, "since": since}):
+                    for name, spent, reserved in session.connection().execute(SUMS, {"some": some, "since": since, "upto": upto}):
                         found[counters[name]] = (spent, reserved)
         return found
 
@@ -286,12 +291,12 @@ def _adding(insert: Any) -> Any:
     return insert.on_conflict_do_update(index_elements=["name", "bucket"], set_=changed)
 
 
-def _used(connection: sa.Connection, windows: Sequence[tuple[str, int]]) -> tuple[int, ...]:
-    """What is spent and reserved in each, (counter, since)."""
+def _used(connection: sa.Connection, windows: Sequence[tuple[str, int, int]]) -> tuple[int, ...]:
+    """What is spent and reserved in each, (counter, since, upto)."""
     if not windows:
         return ()
     asked = [*windows, *[windows[-1]] * (_as_many_as(len(windows)) - len(windows))]
-    given = {f"{name}{n}": value for n, each in enumerate(asked) for name, value in zip(("counter", "since"), each, strict=True)}
+    given = {f"{name}{n}": value for n, each in enumerate(asked) for name, value in zip(WINDOW_OF, each, strict=True)}
     return tuple(connection.execute(_window_sums(len(asked)), given).one())[: len(windows)]
 
 
@@ -305,7 +310,8 @@ def _window_sums(count: int) -> sa.Select[Any]:
     """One row with a sum for each of so many windows."""
     sums = []
     for n in range(count):
-        within = (COUNTERS.c.name == sa.bindparam(f"counter{n}")) & (COUNTERS.c.bucket >= sa.bindparam(f"since{n}"))
+        named = COUNTERS.c.name == sa.bindparam(f"counter{n}")
+        within = named & COUNTERS.c.bucket.between(sa.bindparam(f"since{n}"), sa.bindparam(f"upto{n}"))
         total = sa.func.coalesce(sa.func.sum(COUNTERS.c.spent + COUNTERS.c.reserved), 0)
         sums.append(sa.select(sa.cast(total, sa.BigInteger)).where(within).scalar_subquery().label(f"used{n}"))
     return sa.select(*sums)
@@ -315,7 +321,7 @@ def _with_blocking(connection: sa.Connection, asked: _Asked, told: Reserved) -> 
     if told.refused is None:
         return told
     line = asked.lines[told.refused]
-    held = connection.execute(WINDOW, {"name": line.counter, "since": line.since})
+    held = connection.execute(WINDOW, {"name": line.counter, "since": line.since, "upto": line.upto})
     return told._replace(blocking=blocking(dict(held.all()), line.limit))
 
 

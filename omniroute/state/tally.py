@@ -11,11 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from omniroute.clock import AHEAD
 from omniroute.limits.upstream import Learned
 from omniroute.routing.candidates import Candidate, CandidateKey, Figures
 
 MINUTE = 60.0
 RECENT = 300.0  # seconds that a time to first content counts
+SET_BACK = 2 * AHEAD  # seconds by which something newer is so much newer that its clock has been set back since
 SAMPLES = 16  # of these, for each candidate and worker
 CANDIDATES, COMBOS, LIMITED = 100, 500, 200  # in a report: the busiest; the newest; connections whose limits were told last
 
@@ -44,12 +46,12 @@ class _Record:
         self.in_flight += 1
 
     def last_minute(self, now: float) -> int:
-        while self.seconds and self.seconds[0][0] <= now - MINUTE:
+        while self.seconds and not now - MINUTE < self.seconds[0][0] <= now + AHEAD:
             self.begun -= self.seconds.popleft()[1]
         return self.begun
 
     def recent(self, now: float) -> list[Sample]:
-        while self.samples and self.samples[0].at <= now - RECENT:
+        while self.samples and not now - RECENT < self.samples[0].at <= now + AHEAD:
             self.samples.popleft()
         return list(self.samples)
 
@@ -104,7 +106,8 @@ class Tally:
         """What an upstream told of a connection's limits, here or to another worker; the newest of each window counts."""
         known = self._learned.setdefault(connection_id, {})
         for window in windows:
-            if window.name not in known or known[window.name].at <= window.at:
+            before = known.get(window.name)
+            if before is None or not window.at < before.at <= window.at + SET_BACK:
                 known[window.name] = window
 
     def has_learned_of(self, connection_id: str) -> bool:
@@ -114,7 +117,7 @@ class Tally:
     def learned(self, connection_id: str, now: float) -> tuple[Learned, ...]:
         """The windows of a connection that were not renewed since."""
         known = self._learned.get(connection_id)
-        return () if known is None else tuple(each for each in known.values() if each.until > now)
+        return () if known is None else tuple(each for each in known.values() if each.at <= now + AHEAD and each.until > now)
 
     def figures(self, candidate: Candidate, now: float) -> Figures:
         """`in_flight` is of the whole connection, the rest of this model on it.
@@ -181,7 +184,7 @@ class Tally:
         for connection_id, model, last_minute, samples in report.get("candidates", ()):
             key = (connection_id, model)
             self._others.last_minute[key] += last_minute
-            recent = [Sample(at, ms) for at, ms in samples if at > now - RECENT]
+            recent = [Sample(at, ms) for at, ms in samples if now - RECENT < at <= now + AHEAD]
             self._others.samples.setdefault(key, []).extend(recent)
         for at, combo, connection_id, model in report.get("good", ()):
             if combo not in self._good or self._good[combo][0] < at:

@@ -38,7 +38,7 @@ class Jobs:
         self._shared, self._clock, self._tasks = shared, clock, tasks
         self._due = dict.fromkeys((task.name for task in tasks), 0.0)  # on the clock of tick()
         self._hold: str | None = None
-        self._until = self._tried = 0.0
+        self._until = self._tried = float("-inf")  # likewise
         self._stopped = False
 
     def run(self) -> None:
@@ -80,27 +80,27 @@ class Jobs:
 
     def _leads(self) -> bool:
         """Whether the lease is ours, and will be for a while."""
-        now = self._clock.now()
-        left = self._until - now
+        tick = self._clock.tick()
+        left = self._until - tick
         if self._hold is not None and left > 0:
             if left < LEASE * 2 / 3:
                 self._quietly(self._prolong)
-            return self._until > now
-        if not self._tried <= now < self._tried + TRY:
-            self._tried = now
+            return self._until > tick
+        if tick >= self._tried + TRY:
+            self._tried = tick
             self._quietly(self._take)
-        return self._hold is not None and self._until > now
+        return self._hold is not None and self._until > tick
 
     def _prolong(self) -> None:
         assert self._hold is not None  # whoever asks has looked
-        until = self._clock.now() + LEASE
-        self._shared.prolong([self._hold], until)
+        until = self._clock.tick() + LEASE
+        self._shared.prolong([self._hold], self._clock.now() + LEASE)
         self._until = until
 
     def _take(self) -> None:
-        now = self._clock.now()
+        now, until = self._clock.now(), self._clock.tick() + LEASE
         self._hold = self._shared.hold(NAME, 1, now, now + LEASE)
-        self._until = now + LEASE
+        self._until = until
 
     def _quietly(self, ask: Callable[[], None]) -> None:
         try:

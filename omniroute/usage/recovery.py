@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from omniroute.clock import Clock
+from omniroute.clock import LONGEST_LEASE, Clock
 from omniroute.models.db import Database
 from omniroute.models.logs import LogRow
 from omniroute.state.shared import Lapsed, SharedState
@@ -32,7 +32,7 @@ class Recovery:
 
     def recover(self) -> None:
         """Settle what has lapsed. Raises DatabaseAway. Two may do it at once: each counts once."""
-        while lapsed := self._shared.lapsed(self._clock.now() - GRACE, AT_ONCE):
+        while lapsed := self._shared.lapsed((now := self._clock.now()) - GRACE, AT_ONCE, now + LONGEST_LEASE):
             written = self._written([each.ticket for each in lapsed])
             self._journal.write([_record(each, written.get(each.ticket)) for each in lapsed])
             if self._journal.unsettled:

@@ -8,7 +8,7 @@ from decimal import ROUND_DOWN, Decimal
 from itertools import islice
 from typing import Literal
 
-from omniroute.clock import Clock
+from omniroute.clock import AHEAD, Clock
 from omniroute.errors import DatabaseAway
 from omniroute.limits.limit import Limit, Unit, key_limits, quota_limit
 from omniroute.limits.upstream import Learned
@@ -118,7 +118,7 @@ class Standings:
         wanted = [(limit.counter, limit.window.span(now).since) for limit, _ in limits]
         counted: Mapping[str, tuple[int | None, int | None]] = {}
         try:
-            counted = self._shared.counted(wanted) if wanted else {}
+            counted = self._shared.counted(wanted, int(now + AHEAD)) if wanted else {}
         except DatabaseAway:
             counted = {counter: (None, None) for counter, _ in wanted}
         return tuple(_standing(limit, warn_at, *counted[limit.counter], now) for limit, warn_at in limits)

@@ -119,3 +119,12 @@ def read_all(opened: Sequence[Stream]) -> None:
     """To the end of each, all at once."""
     with ThreadPoolExecutor(len(opened)) as pool:
         list(pool.map(Stream.read, opened))
+
+
+def drained(opened: Sequence[Stream]) -> None:
+    """Who was talking or silent has an error event of his own format; who came to his end has that."""
+    for each in opened:
+        if each.model == "ending":
+            assert each.clean, each.over.body[-500:]
+        else:
+            assert not each.clean and each.told["class"] == "draining", each.over.body[-500:]

@@ -19,7 +19,7 @@ import pytest
 
 from bench.processes import Server
 from tests.faults.conftest import ending_house, stored
-from tests.faults.streams import Stream, all_asked, furnish, read_all, streams
+from tests.faults.streams import Stream, all_asked, drained, furnish, read_all, streams
 from tests.relay.chaos.workers import worker_of
 from tests.relay.limits.houses import House, ask
 from tests.relay.ways import CHAT
@@ -29,15 +29,6 @@ from tests.upstream.raw import Client
 LONGEST = 28.0  # seconds: Heroku kills at 30
 COUNT = 50
 BIG = {"text": "x" * 16_000_000, "pieces": 160}  # more than sockets between a client that does not read and us hold
-
-
-def drained(opened: list[Stream]) -> None:
-    """Who was talking or silent has an error event of his own format; who came to his end has that."""
-    for each in opened:
-        if each.model == "ending":
-            assert each.clean, each.over.body[-500:]
-        else:
-            assert not each.clean and each.told["class"] == "draining", each.over.body[-500:]
 
 
 def in_the_books(house: House, opened: list[Stream]) -> None:

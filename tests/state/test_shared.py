@@ -121,12 +121,12 @@ def test_sweeping_deletes_what_nobody_asks_for_any_more(shared: SharedState) -> 
     shared.change_health({HERE: becomes(COOLING), THERE: becomes(OPEN)})
     hold = shared.hold("c", 1, NOW, NOW + 30)
     shared.report("w1", {"a": 1}, NOW + 15)
-    shared.report("w2", {"a": 1}, NOW + OLD * 2)
+    shared.report("w2", {"a": 1}, NOW + OLD + 60)
     shared.sweep(NOW + OLD)
     assert shared.read_health().keys() == {HERE, THERE}
     shared.sweep(NOW + OLD + 1.5)
     assert shared.read_health() == {THERE: OPEN}
-    assert shared.reports(0).keys() == {"w2"}
+    assert shared.reports(NOW + OLD + 1.5).keys() == {"w2"}
     assert hold and shared.held(["c"], 0) == {"c": 0}
 
 
