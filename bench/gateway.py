@@ -14,7 +14,8 @@ from urllib.request import Request
 
 from bench.processes import PYTHON, ROOT, NotStarted, Server, direct, environment, free_port
 
-PASSWORD = "correct horse battery staple"  # nobody's: it guards made-up keys in a temporary directory
+# Nobody's: it guards made-up keys in a temporary directory. With the marks of tests/canaries.py, by which tests search for it.
+PASSWORD = "c4naryQ-password-of-the-admin-c4naryQ-end"
 
 
 class Refused(Exception):

@@ -27,6 +27,7 @@ from omniroute.models.db import Database
 from omniroute.models.migration import migrate
 from omniroute.models.schema import HEAD
 from omniroute.models.tables import METADATA
+from tests.left_behind import look_through_postgres, look_through_sqlite
 
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=", "max_connections=60")
 
@@ -113,11 +114,12 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path, _sqlite_template: Path) -> str:
-    """A SQLite file of this test's own, with the tables in it."""
+def sqlite_url(tmp_path: Path, _sqlite_template: Path) -> Iterator[str]:
+    """A SQLite file of this test's own, with the tables in it. A secret that it leaves there fails the test."""
     path = tmp_path / "omniroute.db"
     shutil.copyfile(_sqlite_template, path)
-    return f"sqlite:///{path}"
+    yield f"sqlite:///{path}"
+    look_through_sqlite(path)
 
 
 @pytest.fixture
@@ -125,7 +127,10 @@ def postgres_url(postgres: Postgres, _postgres_template: str) -> Iterator[str]:
     """A Postgres database of this test's own, with the tables in it, to do anything to."""
     name = postgres.create(_postgres_template)
     yield postgres.url(name)
-    postgres.drop(name)
+    try:
+        look_through_postgres(postgres.url(name))
+    finally:
+        postgres.drop(name)
 
 
 @pytest.fixture(scope="session")
@@ -137,7 +142,14 @@ def _postgres_reused(postgres: Postgres, _postgres_template: str) -> str:
 def emptied_postgres_url(postgres: Postgres, _postgres_reused: str) -> Iterator[str]:
     """A Postgres database with the tables as they are when new; the next test gets the same one, emptied: four times as fast."""
     yield postgres.url(_postgres_reused)
-    with psycopg.connect(f"host={postgres.folder} user=postgres dbname={_postgres_reused}", autocommit=True) as connection:
+    try:
+        look_through_postgres(postgres.url(_postgres_reused))
+    finally:
+        _empty(postgres, _postgres_reused)
+
+
+def _empty(postgres: Postgres, name: str) -> None:
+    with psycopg.connect(f"host={postgres.folder} user=postgres dbname={name}", autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"

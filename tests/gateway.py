@@ -7,13 +7,16 @@
         ... requests to here.url ...
         row = here.log_rows(1)[0]
 
-A gateway that died, or that printed a traceback, fails its test even if nothing else did.
+A gateway that died, that printed a traceback, or that left a secret in its output, its data or its metrics fails its test
+even if nothing else did.
 """
 
 from __future__ import annotations
 
 import atexit
 import functools
+import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -26,9 +29,14 @@ import pytest
 
 from bench.gateway import PASSWORD, Management, Refused, prepare, settings, start
 from bench.processes import Server
+from tests.canaries import SECRET_KEY, marked_storage_key
+from tests.left_behind import look_over, look_through_answer, metrics_of
 from tests.upstream.client import until
 
 __all__ = ["PASSWORD", "Gateway", "Refused", "gateway", "running_gateway"]
+
+
+LOG_LEVEL = os.environ.get("TESTS_LOG_LEVEL", "INFO")  # of the gateways that say nothing else; `make canary` says DEBUG
 
 
 class Gateway(Management):
@@ -80,7 +88,14 @@ class Gateway(Management):
     def _send(self, method: str, path: str, document: Any) -> Any:
         if self.key is None and self.cookie is None and path != "/api/auth/login":
             self.log_in()
-        return super()._send(method, path, document)
+        asked = f"{method} {path}"
+        try:
+            answer, headers = super()._send(method, path, document)
+        except Refused as exc:
+            look_through_answer(asked, exc.body.encode())
+            raise
+        look_through_answer(asked, json.dumps(answer).encode())
+        return answer, headers
 
 
 @functools.cache
@@ -89,8 +104,11 @@ def prepared_data() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="prepared-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     given = settings(folder)
+    data = Path(given["DATA_DIR"])
+    data.mkdir(mode=0o700)
+    data.joinpath("server.env").write_text(f"SECRET_KEY={SECRET_KEY}\nSTORAGE_ENCRYPTION_KEY={marked_storage_key()}\n")
     prepare(folder, given)
-    return Path(given["DATA_DIR"])
+    return data
 
 
 @contextmanager
@@ -98,16 +116,20 @@ def running_gateway(folder: Path, *, workers: int = 1, tracebacks: bool = False,
     """One gateway on `folder`/data (kept, so a second one may go on with it). `env` are its settings.
 
     It ends open streams 1 s after it was told to stop, unless DRAIN_SECONDS says otherwise. Raises AssertionError at the
-    end if it had died, or, unless `tracebacks` are expected, had printed one.
+    end if it had died, or, unless `tracebacks` are expected, had printed one, and Leaked if it left a secret somewhere.
     """
     made_new = env.keys().isdisjoint(("DATABASE_URL", "DATA_DIR", "INITIAL_PASSWORD", "SECRET_KEY", "STORAGE_ENCRYPTION_KEY"))
     env.setdefault("DRAIN_SECONDS", "1")
+    env.setdefault("LOG_LEVEL", LOG_LEVEL)
     server = start(folder, workers=workers, env=env, prepared=prepared_data() if made_new else None)
+    gateway, metrics = Gateway(server, folder), b""
     try:
-        yield Gateway(server, folder)
+        yield gateway
         assert server.alive, f"the gateway died with status {server.process.returncode}:\n{server.tail(60)}"
+        metrics = metrics_of(server.url)
     finally:
         server.stop()
+    look_over(server.log, Path(env.get("DATA_DIR", gateway.data_dir)), env, metrics, [gateway.cookie] if gateway.cookie else [])
     assert tracebacks or "Traceback" not in server.output(), f"the gateway printed a traceback:\n{server.tail(80)}"
 
 

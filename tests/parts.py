@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from cryptography.fernet import Fernet
 
 from omniroute.accounts.operations import Accounts
 from omniroute.clock import Clock
@@ -37,6 +36,7 @@ from omniroute.state.sql import SqlState
 from omniroute.usage.logs import LogReports
 from omniroute.usage.prices import Prices
 from omniroute.usage.reports import UsageReports
+from tests.canaries import SECRET_KEY, marked_storage_key
 
 ADMIN = Actor("admin", "admin", "127.0.0.1")
 START = 1_800_000_000.0
@@ -121,8 +121,8 @@ def make_parts(database: Database, tmp_path: Path, catalog: Catalog) -> Iterator
     def make(**settings: Any) -> Parts:
         given: dict[str, Any] = {
             "data_dir": tmp_path,
-            "secret_key": "not a secret, but long enough for a test",
-            "storage_encryption_keys": (Fernet.generate_key().decode(),),
+            "secret_key": SECRET_KEY,
+            "storage_encryption_keys": (marked_storage_key(),),
             "enable_cc_compatible_provider": True,
         }
         made.append(Parts(database, Settings(**given | settings), catalog))

@@ -11,6 +11,7 @@ from redis import ConnectionError as NotConnected
 from redis import Redis
 
 from bench.processes import Server, free_port
+from tests.left_behind import look_through_redis
 from tests.upstream.client import until
 
 
@@ -23,7 +24,7 @@ class RedisServer:
         self.folder, self.port = folder, free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.command = [program, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(folder)]
-        self.command += ["--save", "", "--appendonly", "no", "--daemonize", "no"]
+        self.command += ["--save", "", "--appendonly", "no", "--daemonize", "no", "--rdbcompression", "no"]
         self.server: Server | None = None
 
     def start(self) -> None:
@@ -57,9 +58,13 @@ def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisSer
 
 
 @pytest.fixture
-def redis_server(redis_process: RedisServer) -> RedisServer:
-    """A running, empty Redis; `redis_server.url` is what REDIS_URL takes. A test that stops it need not start it again."""
+def redis_server(redis_process: RedisServer) -> Iterator[RedisServer]:
+    """A running, empty Redis; `redis_server.url` is what REDIS_URL takes. A test that stops it need not start it again. A
+    secret that it leaves there fails it.
+    """
     if redis_process.server is None:
         redis_process.start()
     redis_process.empty()
-    return redis_process
+    yield redis_process
+    if redis_process.server is not None:
+        look_through_redis(redis_process.url)

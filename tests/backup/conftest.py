@@ -10,17 +10,21 @@ from typing import Any
 
 import orjson
 import pytest
-from cryptography.fernet import Fernet
 
+from bench.gateway import PASSWORD
 from omniroute.backup.operations import Backup
 from omniroute.models.db import Database
 from omniroute.providers.catalog import Catalog
 from omniroute.settings import Settings
+from tests.canaries import marked, marked_storage_key
+from tests.left_behind import look_through_sqlite
 from tests.parts import ADMIN, Parts
 
-PASSPHRASE = "four random words here"
-PASSWORD = "correct horse battery staple"
-CANARIES = ("sk-canary-node-0123456789", "sk-canary-native-0123456789", "canary-header-value", "sk-canary-azure-0123456789")
+__all__ = ["PASSWORD"]
+
+PASSPHRASE = marked("a passphrase")
+NODE, NATIVE, AZURE = (f"sk-{marked(of, '6789')}" for of in ("a node", "a provider", "one with fields"))
+CANARIES = (NODE, NATIVE, marked("a header"), AZURE)
 
 
 class Place(Parts):
@@ -93,8 +97,8 @@ def build(url: str, folder: Path, catalog: Catalog, **settings: Any) -> Place:
     """On a database with tables, under keys of its own."""
     given: dict[str, Any] = {
         "data_dir": folder,
-        "secret_key": f"not a secret, but long enough for {folder.name}",
-        "storage_encryption_keys": (Fernet.generate_key().decode(),),
+        "secret_key": marked(f"signs the forms of {folder.name}"),
+        "storage_encryption_keys": (marked_storage_key(),),
         "enable_cc_compatible_provider": True,
     }
     return Place(Database(url), Settings(**given | settings), catalog)
@@ -114,6 +118,7 @@ def make_place(tmp_path: Path, _sqlite_template: Path, catalog: Catalog) -> Iter
             if url is None:
                 shutil.copyfile(_sqlite_template, folder / "omniroute.db")
                 url = f"sqlite:///{folder / 'omniroute.db'}"
+                stack.callback(look_through_sqlite, folder / "omniroute.db")
             place = build(url, folder, catalog, **settings)
             stack.callback(place.database.close)
             return place

@@ -27,6 +27,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from bench.processes import PYTHON, ROOT, Server, environment
 from tests.gateway import PASSWORD, Gateway
+from tests.left_behind import look_over, metrics_of
 from tests.upstream.client import until
 
 PORT = 20128
@@ -71,8 +72,10 @@ def started(folder: Path, **settings: str) -> Iterator[Gateway]:
         server.wait_until_up("/readyz")
         yield Gateway(server, folder)
         assert server.alive, f"the gateway died with status {server.process.returncode}:\n{server.tail(60)}"
+        metrics = metrics_of(server.url)
     finally:
         server.stop()
+    look_over(server.log, folder / "data", given, metrics)
     assert "Traceback" not in server.output(), f"the gateway printed a traceback:\n{server.tail(80)}"
 
 

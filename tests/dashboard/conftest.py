@@ -9,19 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet
 from flask import Flask
 
 from app import create_app
+from bench.gateway import PASSWORD
 from omniroute.clock import Clock
 from omniroute.security.audit import CLI
 from omniroute.services import Services
 from omniroute.settings import Settings
 from omniroute.usage.logs import insert_rows
+from tests.canaries import SECRET_KEY, marked_storage_key
 from tests.dashboard.browsing import Browser
+from tests.left_behind import watched
 from tests.upstream.relay import Relay
 
-PASSWORD = "correct horse battery staple"
+__all__ = ["PASSWORD"]
+
 KEY = "sk-good-0123456789abcd"
 BAD_KEY = "sk-bad-0123456789wxyz"
 
@@ -72,14 +75,14 @@ def open_desk(sqlite_url: str, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
     """`open_desk(enable_cc_compatible_provider=False)`: settings by name, over ones that suit most tests."""
     usual = Settings(
         data_dir=tmp_path,
-        secret_key="made up for a test, and long enough",
-        storage_encryption_keys=(Fernet.generate_key().decode(),),
+        secret_key=SECRET_KEY,
+        storage_encryption_keys=(marked_storage_key(),),
         enable_cc_compatible_provider=True,
     )
     with ExitStack() as stack:
 
         def opened(clock: Clock | None = None, **settings: Any) -> Desk:
-            app = create_app(replace(usual, **settings), clock)
+            app = watched(create_app(replace(usual, **settings), clock))
             services: Services = app.extensions["omniroute"]
             stack.callback(services.database.close)
             return Desk(app, services)

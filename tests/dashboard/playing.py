@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 
 from app import create_app
 from omniroute.settings import Settings
+from tests.canaries import SECRET_KEY, marked_storage_key
 from tests.dashboard.conftest import Desk
+from tests.left_behind import look_through_sqlite, watched
 from tests.upstream.client import Upstream
 
 NODES: dict[str, dict[str, str]] = {
@@ -25,12 +26,14 @@ NODES: dict[str, dict[str, str]] = {
 def shared_desk(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, upstream_process: Upstream) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("playing")
     shutil.copyfile(_sqlite_template, folder / "omniroute.db")
-    app = create_app(
-        Settings(
-            data_dir=folder,
-            secret_key="made up for a test, and long enough",
-            storage_encryption_keys=(Fernet.generate_key().decode(),),
-            provider_base_urls=(("gemini", upstream_process.url),),
+    app = watched(
+        create_app(
+            Settings(
+                data_dir=folder,
+                secret_key=SECRET_KEY,
+                storage_encryption_keys=(marked_storage_key(),),
+                provider_base_urls=(("gemini", upstream_process.url),),
+            )
         )
     )
     desk = Desk(app, app.extensions["omniroute"])
@@ -42,6 +45,7 @@ def shared_desk(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
     desk.services.combos.create({"name": "both", "steps": ["chat/one", "messages/two"]}, desk.by)
     yield desk
     desk.services.database.close()
+    look_through_sqlite(folder / "omniroute.db")
 
 
 @pytest.fixture

@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet
 from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
+from bench.gateway import PASSWORD
 from omniroute.security.audit import CLI
 from omniroute.services import Services
 from omniroute.settings import Settings
+from tests.canaries import SECRET_KEY, marked_storage_key
+from tests.left_behind import watched
 from tests.parts import HandClock
 
-PASSWORD = "a long enough password"
+__all__ = ["PASSWORD"]
+
 ORIGIN = {"Origin": "http://localhost"}
 
 
@@ -56,18 +59,18 @@ Open = Callable[..., House]
 def opened(tmp_path: Path, sqlite_url: str) -> Iterator[Open]:
     """Makes gateways on this test's database, with the settings that it names."""
     houses: list[House] = []
-    storage_key = Fernet.generate_key().decode()
+    storage_key = marked_storage_key()
 
     def make(**given: Any) -> House:
         settings = Settings(
             data_dir=tmp_path,
-            secret_key="not a secret, but long enough for a test",
+            secret_key=SECRET_KEY,
             storage_encryption_keys=(storage_key,),
             **given,
         )
         assert settings.sqlalchemy_url == sqlite_url
         clock = HandClock()
-        app = create_app(settings, clock)
+        app = watched(create_app(settings, clock))
         houses.append(House(app, app.extensions["omniroute"], clock))
         return houses[-1]
 

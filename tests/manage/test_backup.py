@@ -7,13 +7,14 @@ from typing import Any
 import orjson
 import pytest
 
+from bench.gateway import PASSWORD
 from omniroute.edge.gate import LARGE_BODY, SMALL_BODY
 from omniroute.security.audit import CLI, AuditFilters
+from tests.canaries import marked
 from tests.edge.conftest import Open
 from tests.manage.conftest import NODE, Api
 
-PASSWORD = "correct horse battery staple"
-CANARY = "sk-canary-0123456789abcdef"
+CANARY = marked("an upstream key")
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from tests.left_behind import look_through_answer
+
 PROMPT = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 100}
 
 
@@ -41,11 +43,14 @@ class Answer:
 
 
 class Client:
-    """One connection. `read` takes the answer to its end; `leave` closes without reading on."""
+    """One connection. `read` takes the answer to its end, and raises Leaked if a secret is in it; `leave` closes without
+    reading on.
+    """
 
     def __init__(self, url: str, timeout: float = 10.0) -> None:
         self.address = urlsplit(url)
         self.socket = socket.create_connection((self.address.hostname, self.address.port), timeout)
+        self.asked = ""
 
     def post(self, path: str, document: Any, headers: Mapping[str, str] | None = None) -> Self:
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
@@ -61,6 +66,7 @@ class Client:
         return self.send(f"GET {path}", {"Host": self.address.netloc, **(headers or {})})
 
     def send(self, request: str, headers: Mapping[str, str], body: bytes = b"") -> Self:
+        self.asked = request
         lines = [f"{request} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
         self.socket.sendall("\r\n".join(lines).encode() + body)
         return self
@@ -74,8 +80,9 @@ class Client:
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         framed, whole = self.read_body(headers, rest)
-        chunked = headers.get("transfer-encoding") == "chunked"
-        return Answer(int(first.split()[1]), headers, framed, unchunked(framed) if chunked else framed, whole)
+        body = unchunked(framed) if headers.get("transfer-encoding") == "chunked" else framed
+        look_through_answer(self.asked, head.partition(b"\r\n")[2] + body)
+        return Answer(int(first.split()[1]), headers, framed, body, whole)
 
     def read_body(self, headers: Mapping[str, str], data: bytes) -> tuple[bytes, bool]:
         def over() -> bool:
