@@ -85,7 +85,33 @@ def test_request_is_sent_as_given() -> None:
     assert lines[0] == b"POST /v1/messages?beta=true HTTP/1.1"
     assert body == b'{"a":1}'
     names = [line.partition(b":")[0].lower() for line in lines[1:]]
-    assert sorted(names) == [b"accept-encoding", b"content-length", b"host", b"user-agent", b"x-app"]
+    assert sorted(names) == [b"accept-encoding", b"content-length", b"host", b"x-app"]
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-More: b", "a\nb", "a\rb", "a\0b"], ids=["line", "lf", "cr", "nul"])
+def test_a_header_with_a_line_break_never_goes_out(value: str) -> None:
+    seen: list[bytes] = []
+    with server(lambda client: seen.append(read_request(client))) as url, pytest.raises(ValueError, match="line break"):
+        transport().send("POST", url, [("X-App", value)], b"{}", seconds=5)
+    assert b"X-" not in b"".join(seen)
+
+
+def test_a_head_is_read_as_it_may_be_written() -> None:
+    """Names in any case, twice, without a space, over two lines; what is no header is passed over, interim answers too."""
+
+    def script(client: socket.socket) -> None:
+        read_request(client)
+        client.sendall(
+            b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+            b"HTTP/1.1 200\r\nX-ONE:a\r\nx-one:  b \r\nnothing\r\nLong: c\r\n  d\r\n"
+            b"Name : e\r\nUmlaut: \xfc\r\ncontent-LENGTH: 2\r\n\r\n{}"
+        )
+
+    with server(script) as url:
+        answer = transport().send("POST", url, [], b"{}", seconds=5)
+        assert answer.read(5) == b"{}"
+    told = {name: answer.headers.get(name) for name in ("x-one", "LONG", "name", "umlaut", "Link")}
+    assert told == {"x-one": "a, b", "LONG": "c d", "name": "e", "umlaut": "\xfc", "Link": None}
 
 
 def test_connection_is_reused_and_a_dead_one_is_replaced_unseen() -> None:

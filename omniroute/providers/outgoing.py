@@ -130,7 +130,7 @@ def _outline(
     own = {name.lower(): (name, value) for name, value in custom_headers if name.lower() not in NEVER_SET}
     removed = {lower for lower, (_, value) in own.items() if value is None}
     headers.update({lower: (name, value) for lower, (name, value) in own.items() if value is not None})
-    if "user-agent" in removed:  # the transport would put its own in
+    if "user-agent" in removed:  # there has to be one: many firewalls refuse a request without
         removed.discard("user-agent")
         headers["user-agent"] = ("User-Agent", USER_AGENT)
     timed = tuple(lower for lower, (_, value) in headers.items() if value == TIMEOUT and lower not in removed)

@@ -18,7 +18,10 @@ class Step(NamedTuple):
     expires: float = 0.0
 
 
-def window_of(line: Line) -> tuple[str, int, int]:
+Window = tuple[str, int, int]  # a counter, and its buckets from here to there
+
+
+def window_of(line: Line) -> Window:
     """Lines that count the same things."""
     return line.counter, line.since, line.upto
 
@@ -28,7 +31,7 @@ class Granting:
     window before the first.
     """
 
-    def __init__(self, used: Mapping[tuple[str, int], int]) -> None:
+    def __init__(self, used: Mapping[Window, int]) -> None:
         self._used = used
         self._granted: dict[str, list[tuple[int, int]]] = {}
 

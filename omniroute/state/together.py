@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from omniroute.errors import DatabaseAway
 from omniroute.threads import cooperative
@@ -42,8 +42,9 @@ class Together(Generic[A, R]):
         self._waiting.append((asked, answer))
         if self._worker is None:
             self._worker = gevent.spawn(self._run)
-        told: R = answer.get()
-        return told
+        told: Any = answer.get()
+        done: R = told
+        return done
 
     def _run(self) -> None:
         try:
