@@ -43,7 +43,7 @@ bench-peers: install-dev ## the same load on LiteLLM and Portkey too, installed 
 bench-growth: install-dev ## how cost grows with bodies, combos, keys, connections and log rows
 	@exec $(BIN)/python -m bench.growth $(GROWTH)
 
-soak: install-dev ## 20 minutes of combos over targets that go down and come up; figures into bench/results/
+soak: install-dev ## an hour of paced streams over targets that go down and come up, and clients that leave; figures into bench/results/
 	@exec $(BIN)/python -m bench.soak $(SOAK)
 
 outage: install-dev ## the database, and Redis, away for 30 s under load; a short form is in the tests

@@ -260,7 +260,8 @@ def _keep_tickets(meter: Any) -> None:
 def _tell_metrics(services: Any) -> None:
     """How this worker is doing, for whichever is asked for /metrics."""
     while True:
-        services.metrics.tell(services.ledger.waiting, services.ledger.dropped, len(services.relay.live.flows))
+        ledger, streams = services.ledger, len(services.relay.live.flows)
+        services.metrics.tell(ledger.waiting, ledger.dropped, streams, services.database.in_use)
         gevent.sleep(1)
 
 

@@ -1,13 +1,12 @@
-"""The soak: combos over four targets that go down and come up again in spells, so that at every moment one of them is up.
+"""The soak: paced streams for an hour, over combos whose targets go down and come up again, and clients that leave.
 
-    python -m bench.soak [--minutes 20] [--clients 200] [--pause 1.0]
+    python -m bench.soak [--minutes 60] [--clients 200] [--leaving 0.1] [--chunks 40] [--interval 0.25] [--pause 0.5]
 
-Each client asks, waits about --pause seconds and asks again: half of them streamed, over combos of four strategies. No
-request may fail, attempts per request stay bounded, memory stays flat. Prints one line a spell and a summary as JSON; ends
-with 1 when a law was broken. A run of 15 minutes or more is kept in bench/results/.
-
-A target that comes up does so some seconds before another one goes down: a request that has tried the first in vain must
-still find the second.
+Each client asks, reads an answer that takes ten seconds to come, waits a little and asks again: all four formats, native and
+translated, over combos of four strategies, with keys with and without limits; one request in eight is not streamed, and one
+in ten is left at a random moment. No request may fail and no stream be lost, attempts stay bounded, the memory and the open files
+of each worker stay flat, every request has its row, and in the end nothing is in use or reserved. Prints one line a spell and
+a summary as JSON; ends with 1 when a law was broken. A run of ten minutes or more is kept in bench/results/.
 """
 
 from __future__ import annotations
@@ -16,275 +15,226 @@ import argparse
 import asyncio
 import json
 import random
-import re
+import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench import gateway, report
-from bench.processes import Server, free_port, resident_mb
-from bench.upstream import Connection, Manner, Stats, plain
+from bench.processes import PYTHON, Server, environment, free_port, get_json, resident_mb
+from bench.soak_clients import Manners, Seen, client
+from bench.soak_targets import TARGETS, Target, spells
+from bench.upstream import Manner
 
 STRATEGIES = ("priority", "round-robin", "least-used", "random")
-TARGETS = 4
 WORKERS = 2
-OVERLAP = 4.0  # seconds; longer than a request may be on its way through three targets that are down
-SPELL = (4.0, 10.0)  # seconds
-WARM = 0.25  # the share of the run after which memory has to be flat
+WARM = 0.25  # the share of the run after which memory and files have to be flat
 MOST_ATTEMPTS = 8  # the default of a combo
-PATIENCE = {"FIRST_EVENT_SECONDS": "1", "ANSWER_SECONDS": "1", "IDLE_SECONDS": "5"}
-DECISION = re.compile(rb"\r\nx-omniroute-decision:[^\r]*attempts=(\d+)", re.IGNORECASE)
-LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
-PAGE = b"<!DOCTYPE html><html><head><title>Just a moment</title></head></html>"
-
-
-# Targets ----------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Target:
-    """One upstream on its own port. `fault` is how it is down, "" while it is up."""
-
-    port: int
-    fault: str = ""
-    stats: Stats = field(default_factory=Stats)
-    server: asyncio.Server | None = None
-    open: set[Failing] = field(default_factory=set)
-
-    async def listen(self) -> None:
-        if self.server is None:
-            loop = asyncio.get_running_loop()
-            self.server = await loop.create_server(lambda: Failing(self), "127.0.0.1", self.port)
-
-    async def fall(self, fault: str) -> None:
-        self.fault = fault
-        if fault == "refused" and self.server is not None:
-            self.server.close()
-            self.server = None
-            for each in list(self.open):
-                each.transport.abort()
-
-    async def rise(self) -> None:
-        self.fault = ""
-        await self.listen()
-
-
-class Failing(Connection):
-    """Answers as an upstream does, or as it does while it is down."""
-
-    def __init__(self, target: Target) -> None:
-        super().__init__(Manner(chunks=20), target.stats)
-        self.target = target
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self.target.open.add(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.target.open.discard(self)
-        super().connection_lost(exc)
-
-    def answer(self, head: bytes, body: bytes) -> None:
-        if not self.target.fault:
-            return super().answer(head, body)
-        self.stats.requests += 1
-        made = FAULTS[self.target.fault]
-        if made is None:
-            self.transport.abort()
-        elif made:
-            self.transport.write(made)
-
-
-def failed(status: int, type: str, *headers: bytes) -> bytes:
-    answer = plain(status, {"error": {"message": "down for a while", "type": type}})
-    first, _, rest = answer.partition(b"\r\n")
-    return b"\r\n".join([first, *headers, rest])
-
-
-# How a target is down: the answer, b"" for none at all, None for a connection that is reset.
-FAULTS: dict[str, bytes | None] = {
-    "500": failed(500, "server_error"),
-    "503": failed(503, "overloaded_error"),
-    "429": failed(429, "rate_limit_error", b"Retry-After: 1"),
-    "429 without a hint": failed(429, "rate_limit_error"),
-    "empty": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n",
-    "page": b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s" % (len(PAGE), PAGE),
-    "reset": None,
-    "silent": b"",
-    "refused": None,
-}
-
-
-async def spells(targets: list[Target], until: float, chance: random.Random) -> None:
-    """One target stays up until the next one has been up for a while; the others do as they like."""
-    up = targets[0]
-    while time.monotonic() < until:
-        down = []
-        for each in targets:
-            if each is not up and chance.random() < 0.75:
-                await each.fall(chance.choice(list(FAULTS)))
-                down.append(f"{targets.index(each) + 1}: {each.fault}")
-        print(f"up: {targets.index(up) + 1}; {', '.join(down) or 'all'}", flush=True)
-        await asyncio.sleep(chance.uniform(*SPELL))
-        up = chance.choice([each for each in targets if each is not up])
-        await up.rise()
-        await asyncio.sleep(OVERLAP)
-        for each in targets:
-            if each is not up and chance.random() < 0.5:
-                await each.rise()
-
-
-# Clients ----------------------------------------------------------------------------------------
+MOST_GROWTH = 40.0  # MB of a worker after that, in a run that is too short for a slope
+MOST_FILES = 24  # of a worker beyond those at its begin and its upstreams' connections: the database's pool
+LONG = 10.0  # minutes from which a run has one, and is kept
+PATIENCE = {"FIRST_EVENT_SECONDS": "2", "ANSWER_SECONDS": "2", "IDLE_SECONDS": "20"}
+MODEL = "soak-model"
 
 
 @dataclass(slots=True)
-class Seen:
-    """What the clients saw. `failures` holds the first few answers that were none."""
+class Watched:
+    """One worker: (seconds, MB, open files), each second."""
 
-    answered: int = 0
-    failed: int = 0
-    attempts: Counter[int] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
-    latencies: list[float] = field(default_factory=list)
+    points: list[tuple[float, float, int]] = field(default_factory=list)
+    at_end: int = 0  # open files when everybody has gone
 
-    def note(self, answer: bytes, streamed: bool, took: float) -> None:
-        good = answer.startswith(b"HTTP/1.1 200") and (b"data: [DONE]" if streamed else b'"choices"') in answer
-        found = DECISION.search(answer)
-        self.answered += good
-        self.failed += not good
-        if good and found:
-            self.attempts[int(found[1])] += 1
-            self.latencies.append(took)
-        if not good and len(self.failures) < 5:
-            self.failures.append(answer[:2000].decode("utf-8", "replace"))
+    def told(self, minutes: float) -> dict[str, Any]:
+        settled = [point for point in self.points if point[0] >= minutes * 60 * WARM] or self.points
+        tenth = max(1, len(settled) // 10)
+        seconds, memory, _ = zip(*settled, strict=True)
+        slope = statistics.linear_regression(seconds, memory).slope * 60 if len(settled) > 1 else 0.0
 
+        def files(points: list[tuple[float, float, int]]) -> int:
+            return round(statistics.fmean(point[2] for point in points))
 
-async def client(number: int, port: int, key: str, until: float, pause: float, seen: Seen) -> None:
-    """One client on a connection of its own, which it opens again when it is closed."""
-    chance, streamed = random.Random(number), number % 8 < 4
-    body = json.dumps(
-        {
-            "model": STRATEGIES[number % len(STRATEGIES)],
-            "messages": [{"role": "user", "content": "hello"}],
-            "stream": streamed,
+        return {
+            "memory_mb": {"first": round(self.points[0][1], 1), "warm": round(memory[0], 1), "last": round(memory[-1], 1)},
+            "memory_mb_per_minute": round(slope, 3),
+            "files": {"first": self.points[0][2], "warm": files(settled[:tenth]), "last": files(settled[-tenth:])},
+            "files_at_end": self.at_end,
         }
-    )
-    request = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-    ).encode()
-    await asyncio.sleep(chance.random() * pause)
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
-    while time.monotonic() < until:
-        began = time.monotonic()
-        writer.write(request)
-        try:
-            async with asyncio.timeout(60):
-                answer = await whole(reader)
-        except (OSError, asyncio.IncompleteReadError, TimeoutError) as exc:
-            answer = f"{type(exc).__name__}: no whole answer".encode()
-            writer.close()
-            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
-        seen.note(answer, streamed, time.monotonic() - began)
-        await asyncio.sleep(pause * (0.5 + chance.random()))
-    writer.close()
 
 
-async def whole(reader: asyncio.StreamReader) -> bytes:
-    """Head and body of one answer."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    told = LENGTH.search(head)
-    if told:
-        return head + await reader.readexactly(int(told[1]))
-    parts = [head]
-    while size := int((await reader.readuntil(b"\r\n")).strip() or b"0", 16):
-        parts.append((await reader.readexactly(size + 2))[:-2])
-    await reader.readuntil(b"\r\n")
-    return b"".join(parts)
-
-
-# The run ----------------------------------------------------------------------------------------
-
-
-async def watch(server: Server, until: float, memory: list[tuple[float, float]]) -> None:
-    """The memory of all workers together, each second."""
+async def watch(server: Server, until: float, workers: dict[int, Watched]) -> None:
+    """Each second."""
     began = time.monotonic()
     while time.monotonic() < until:
-        memory.append((time.monotonic() - began, sum(resident_mb(pid) for pid in server.children())))
+        for pid in server.children():
+            workers[pid].points.append((time.monotonic() - began, resident_mb(pid), open_files(pid)))
         await asyncio.sleep(1)
 
 
-async def soak(server: Server, key: str, targets: list[Target], given: argparse.Namespace) -> dict[str, Any]:
-    seen, memory = Seen(), list[tuple[float, float]]()
+def open_files(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What the gateway has written and still holds, once nobody asks any more."""
+
+    server: Server
+    folder: Path
+
+    def metric(self, name: str) -> float:
+        text = gateway.direct.open(f"{self.server.url}/metrics", timeout=10).read().decode()
+        return float(next(line.split()[1] for line in text.splitlines() if line.startswith(f"omniroute_{name} ")))
+
+    def rows(self) -> int:
+        with closing(sqlite3.connect(self.folder / "data" / "omniroute.db")) as database:
+            return int(database.execute("SELECT COUNT(*) FROM log_rows WHERE key_name LIKE 'soak%'").fetchone()[0])
+
+    def reconciled(self) -> str:
+        command = [PYTHON, "-m", "omniroute", "reconcile"]
+        env = environment(gateway.settings(self.folder))
+        told = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True, timeout=120)
+        agreed = told.returncode == 0 and " 0 requests hold reservations" in told.stdout
+        return "" if agreed else told.stdout + told.stderr
+
+    def told(self, asked: int, seconds: float = 30.0) -> dict[str, Any]:
+        """Waits until all is written, but no longer than that."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and (self.rows() < asked or self.metric("log_queue_rows") or self.metric("open_streams")):
+            time.sleep(0.5)
+        return {
+            "rows": self.rows(),
+            "rows_dropped": int(self.metric("log_rows_dropped_total")),
+            "streams_open_at_end": int(self.metric("open_streams")),
+            "database_in_use_at_end": int(self.metric("database_connections")),
+            "books": self.reconciled(),
+            "ready": get_json(f"{self.server.url}/readyz")["status"],
+        }
+
+
+async def soak(server: Server, keys: tuple[str, ...], targets: list[Target], given: argparse.Namespace) -> dict[str, Any]:
+    seen, workers = Seen(), defaultdict[int, Watched](Watched)
     port, until = int(server.url.rpartition(":")[2]), time.monotonic() + given.minutes * 60
     for target in targets:
         await target.listen()
-    clients = [client(number, port, key, until, given.pause, seen) for number in range(given.clients)]
-    await asyncio.gather(spells(targets, until, random.Random(given.seed)), watch(server, until, memory), *clients)
-    settled = [point for point in memory if point[0] >= given.minutes * 60 * WARM]
-    slope = statistics.linear_regression(*zip(*settled, strict=True)).slope * 60
+    manners = Manners(port, keys, given.pause, given.leaving, (given.chunks + 1) * given.interval)
+    clients = [client(number, STRATEGIES, until, manners, seen) for number in range(given.clients)]
+    await asyncio.gather(spells(targets, until, random.Random(given.seed)), watch(server, until, workers), *clients)
+    await asyncio.sleep(2)  # who has left is noticed at once
+    for pid in server.children():
+        workers[pid].at_end = open_files(pid)
     tried = [count for count, times in seen.attempts.items() for _ in range(times)]
     return {
         "minutes": given.minutes,
         "clients": given.clients,
+        "asked": seen.asked,
         "answered": seen.answered,
+        "streams": seen.streams,
+        "left": seen.left,
         "failed": seen.failed,
         "failures": seen.failures,
         "attempts_mean": round(statistics.fmean(tried), 3) if tried else None,
         "attempts_most": max(tried, default=None),
         "upstream_requests": sum(target.stats.requests for target in targets),
-        "p50_ms": round(statistics.median(seen.latencies) * 1000, 1) if seen.latencies else None,
-        "p99_ms": round(statistics.quantiles(seen.latencies, n=100)[98] * 1000, 1) if len(seen.latencies) > 100 else None,
-        "memory_mb": {"first": round(memory[0][1], 1), "last": round(memory[-1][1], 1)},
-        "memory_mb_per_minute": round(slope, 3),
+        "upstream_busy_at_end": sum(target.busy for target in targets),
+        "upstream_connections_at_end": sum(len(target.open) for target in targets),
+        "first_byte_p50_ms": round(statistics.median(seen.latencies) * 1000, 1) if seen.latencies else None,
+        "first_byte_p99_ms": round(statistics.quantiles(seen.latencies, n=100)[98] * 1000, 1)
+        if len(seen.latencies) > 100
+        else None,
+        "workers": [each.told(given.minutes) for each in workers.values()],
     }
 
 
 def broken_laws(told: dict[str, Any]) -> list[str]:
-    """What of the soak's promises does not hold. Memory is judged only after five minutes: before, a worker still grows."""
+    """What of the soak's promises does not hold."""
     broken = []
     if told["failed"] or not told["answered"]:
         broken.append(f"{told['failed']} requests failed, {told['answered']} were answered")
     if (told["attempts_most"] or 0) > MOST_ATTEMPTS:
         broken.append(f"{told['attempts_most']} attempts for one request")
-    if told["minutes"] >= 5 and told["memory_mb_per_minute"] > 1:
-        broken.append(f"memory grows by {told['memory_mb_per_minute']} MB a minute")
+    if told["rows"] != told["asked"] or told["rows_dropped"]:
+        broken.append(f"{told['asked']} requests have {told['rows']} rows; {told['rows_dropped']} were dropped")
+    for name in ("upstream_busy_at_end", "streams_open_at_end", "database_in_use_at_end"):
+        if told[name]:
+            broken.append(f"{name.replace('_', ' ')}: {told[name]}")
+    if told["books"] or told["ready"] != "ready":
+        broken.append(f"in the end it is {told['ready']}, and the books say: {told['books'] or 'all agrees'}")
+    if len(told["workers"]) != WORKERS:
+        broken.append(f"{len(told['workers'])} workers have been seen where {WORKERS} began")
+    files = sum(each["files_at_end"] - each["files"]["first"] for each in told["workers"]) - told["upstream_connections_at_end"]
+    if files > MOST_FILES * WORKERS:
+        broken.append(f"{files} files are open in the end that were not before, and are no connections to upstreams")
+    for worker in told["workers"]:
+        broken.extend(_not_flat(worker, told["minutes"]))
     return broken
 
 
-def set_up(server: Server, targets: list[Target]) -> str:
-    """Four nodes, a combo of each strategy over them, and a client key."""
+def _not_flat(worker: dict[str, Any], minutes: float) -> list[str]:
+    """Slopes tell something after ten minutes: before, a worker and its pools still grow a little."""
+    memory, files, slope = worker["memory_mb"], worker["files"], worker["memory_mb_per_minute"]
+    broken = []
+    if minutes >= LONG and slope >= 1:
+        broken.append(f"memory of a worker grows by {slope} MB a minute")
+    if minutes < LONG and memory["last"] - memory["warm"] > MOST_GROWTH:
+        broken.append(f"memory of a worker has grown from {memory['warm']} to {memory['last']} MB")
+    if minutes >= LONG and files["last"] > files["warm"] * 1.25 + 16:
+        broken.append(f"open files of a worker have grown from {files['warm']} to {files['last']}")
+    return broken
+
+
+def set_up(server: Server, targets: list[Target]) -> tuple[str, ...]:
+    """A target of each format, a combo of each strategy over them, and client keys without and with limits."""
     management = gateway.Management(server.url)
     management.log_in()
-    for number, target in enumerate(targets, 1):
-        management.add_connection(management.add_node(f"t{number}", f"http://127.0.0.1:{target.port}/v1"), "sk-soak")
-    models = [f"t{number}/soak-model" for number in range(1, len(targets) + 1)]
+    urls = [f"http://127.0.0.1:{target.port}" for target in targets]
+    nodes = [
+        management.add_node("t1", f"{urls[0]}/v1"),
+        management.add_node("t2", urls[1], "anthropic-compatible"),
+        management.add_node("t3", f"{urls[2]}/v1", apiType="responses"),
+        "gemini",
+    ]
+    for node in nodes:
+        management.add_connection(node, "sk-soak")
+        management.call("PUT", "/api/pricing", {"provider": node, "model": "*", "input": "1", "output": "2"})
+    models = [f"{name}/{MODEL}" for name in ("t1", "t2", "t3", "gemini")]
     for strategy in STRATEGIES:
         management.add_combo(strategy, *models, strategy=strategy)
-    return management.add_key("soak")
+    limits = {"requestsPerMinute": 1_000_000, "tokensPerMinute": 10**9, "maxConcurrent": 10_000}
+    limited = management.call("POST", "/api/keys", {"name": "soak with limits", **limits})
+    budget = {"apiKeyId": limited["id"], "period": "month", "timezone": "UTC", "limit_usd": 1_000_000}
+    management.call("POST", "/api/usage/budget", budget)
+    return management.add_key("soak"), management.add_key("soak too"), limited["key"]
 
 
 def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--minutes", type=float, default=20)
+    asked.add_argument("--minutes", type=float, default=60)
     asked.add_argument("--clients", type=int, default=200)
-    asked.add_argument("--pause", type=float, default=1.0)
+    asked.add_argument("--leaving", type=float, default=0.1)
+    asked.add_argument("--chunks", type=int, default=40)
+    asked.add_argument("--interval", type=float, default=0.25)
+    asked.add_argument("--pause", type=float, default=0.5)
     asked.add_argument("--seed", type=int, default=20128)
     given = asked.parse_args()
-    targets = [Target(free_port()) for _ in range(TARGETS)]
+    targets = [Target(free_port(), Manner(chunks=given.chunks, interval=given.interval)) for _ in TARGETS]
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        env = {"REQUIRE_API_KEY": "true", **PATIENCE}
+        moved = f"gemini=http://127.0.0.1:{targets[-1].port}"
+        env = {"REQUIRE_API_KEY": "true", "PROVIDER_BASE_URLS": moved, **PATIENCE}
         with gateway.start(Path(folder), workers=WORKERS, env=env) as server:
             told = asyncio.run(soak(server, set_up(server, targets), targets, given))
+            told |= Books(server, Path(folder)).told(told["asked"])
             if "Traceback" in server.output():
+                told["failed"] += 1
                 told["failures"].append(server.tail(60))
     print(json.dumps(told, indent=1))
-    if given.minutes >= 15:
+    if given.minutes >= LONG:
         print(f"kept in {report.keep_soak(told)}")
     for each in (broken := broken_laws(told)):
         print(f"soak: {each}", file=sys.stderr)

@@ -12,7 +12,8 @@ from omniroute.services import Services
 
 
 def metrics(services: Services, given: dict[str, Any]) -> Response:
-    services.metrics.tell(services.ledger.waiting, services.ledger.dropped, len(services.relay.live.flows))
+    ledger, streams = services.ledger, len(services.relay.live.flows)
+    services.metrics.tell(ledger.waiting, ledger.dropped, streams, services.database.in_use)
     return Response(services.metrics.text(), content_type=CONTENT_TYPE)
 
 

@@ -16,7 +16,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 WRITE_WAIT = 10.0  # seconds
+CONNECTIONS = 5  # of a process to Postgres at the most
 READ_WAIT = 1.0  # seconds; in WAL a reader waits only while the log is recovered, and then it stalls the loop
 
 # Names that are the same on SQLite and Postgres, so that a later migration can drop what an earlier one made.
@@ -63,12 +64,13 @@ else:
 class Database:
     """`url` is SQLAlchemy's: `sqlite:////path/to/file` or `postgresql+psycopg://...`. Making one connects nowhere.
 
-    `write_wait` is how many seconds a write waits for another process's, on SQLite.
+    `write_wait` is how many seconds a write waits for another process's, on SQLite; `connections` how many a process has to
+    Postgres at the most.
     """
 
-    def __init__(self, url: str, write_wait: float = WRITE_WAIT) -> None:
+    def __init__(self, url: str, write_wait: float = WRITE_WAIT, connections: int = CONNECTIONS) -> None:
         self.url = url
-        self._write_wait = write_wait
+        self._write_wait, self._connections = write_wait, connections
         self.is_sqlite = url.startswith("sqlite")
         self.not_written = False  # the last write of this process was refused: away, full, locked or only to be read
         self._opened: _Opened | None = None
@@ -106,6 +108,31 @@ class Database:
             raise
         self.not_written = False
         return done
+
+    def write_at_once(self, work: Callable[[sqlite3.Connection], T | None]) -> T | None:
+        """On SQLite, while nobody else writes: run `work` in one transaction right here, committed unless it returns None.
+
+        None as well when another one has the database, or anything is wrong with it: `write` waits, and tells. `work` is to be
+        as short as a few statements by a key, for everything waits for it.
+        """
+        opened = self._open()
+        if self._inside.get() or not opened.turn.acquire(blocking=False):
+            return None
+        try:
+            connection = opened.at_once(self.url)
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                done = work(connection)
+                connection.execute("ROLLBACK" if done is None else "COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            return done
+        except sqlite3.Error:
+            return None
+        finally:
+            opened.turn.release()
 
     def _transact(self, opened: _Opened, work: Callable[[Session], T]) -> T:
         token = self._inside.set(True)
@@ -146,11 +173,18 @@ class Database:
             asked = pages if self.is_sqlite else "SELECT pg_database_size(current_database())"
             return int(session.scalar(sa.text(asked)) or 0)
 
+    @property
+    def in_use(self) -> int:
+        """How many connections of the pool are lent out now; SQLite's one for writing is not of the pool."""
+        pool = None if self._opened is None else self._opened.reading.pool
+        return pool.checkedout() if isinstance(pool, sa.QueuePool) else 0
+
     def close(self) -> None:
         """Close all connections of this process. The next use opens new ones."""
         opened, self._opened = self._opened, None
         if opened is not None and opened.pid == os.getpid():
             opened.reading.dispose()
+            opened.close_at_once()
             if opened.thread is not None:
                 on_thread(opened.thread, opened.writing.dispose)
                 opened.thread.kill()
@@ -160,7 +194,8 @@ class Database:
     def _open(self) -> _Opened:
         opened = self._opened
         if opened is None or opened.pid != os.getpid():
-            opened = self._opened = _open_sqlite(self.url, self._write_wait) if self.is_sqlite else _open_postgres(self.url)
+            opened = _open_sqlite(self.url, self._write_wait) if self.is_sqlite else _open_postgres(self.url, self._connections)
+            self._opened = opened
         return opened
 
 
@@ -174,13 +209,28 @@ def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, 
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """What one process holds. `turn` stands in for the writer thread where no loop runs."""
+    """What one process holds. `turn` stands in for the writer thread where no loop runs, and guards what is written at once."""
 
     pid: int
     reading: sa.Engine
     writing: sa.Engine
     thread: ThreadPool | None
     turn: threading.Lock
+    direct: list[sqlite3.Connection] = field(default_factory=list)  # one at most, made when it is asked for
+
+    def at_once(self, url: str) -> sqlite3.Connection:
+        """A connection that waits for nobody, and leaves the log of changes to the one that writes."""
+        if not self.direct:
+            path = sa.make_url(url).database or ""
+            connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+            for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=0"):
+                connection.execute(f"PRAGMA {pragma}").close()
+            self.direct.append(connection)
+        return self.direct[0]
+
+    def close_at_once(self) -> None:
+        while self.direct:
+            self.direct.pop().close()
 
 
 def _open_sqlite(url: str, write_wait: float) -> _Opened:
@@ -196,11 +246,11 @@ def _open_sqlite(url: str, write_wait: float) -> _Opened:
     return _Opened(os.getpid(), reading, writing, one_thread() if cooperative() else None, threading.Lock())
 
 
-def _open_postgres(url: str) -> _Opened:
+def _open_postgres(url: str, connections: int) -> _Opened:
     from omniroute.models.postgres import open_postgres  # deferred: an SQLite installation does without psycopg
 
     configure_mappers()
-    writing = open_postgres(url)
+    writing = open_postgres(url, connections)
     reading = writing.execution_options(postgresql_readonly=True)
     return _Opened(os.getpid(), reading, writing, None, threading.Lock())
 

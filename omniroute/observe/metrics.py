@@ -62,6 +62,7 @@ class Metrics:
         self._first = histogram("first_content_seconds", "To the first content", "provider")
         self._waiting = _live_gauge("log_queue_rows", "Requests that are over and not yet in the log", registry)
         self._streams = _live_gauge("open_streams", "Streamed answers that are under way", registry)
+        self._database = _live_gauge("database_connections", "Connections to the database that are in use", registry)
         self._workers = _live_gauge("workers", "Worker processes that are alive", registry)
         self._dropped = Counter("log_rows_dropped", "Requests that the log had no room for", (), NAMESPACE, registry=registry)
         self._dropped_before = 0
@@ -92,11 +93,14 @@ class Metrics:
         for attempt in row.get("attempts") or ():
             self._attempts[attempt["target"].partition("/")[0], attempt["class"]].inc()
 
-    def tell(self, waiting: int, dropped: int, streams: int) -> None:
-        """How this worker is doing: requests that wait for the log, those it had no room for since it began, open streams."""
+    def tell(self, waiting: int, dropped: int, streams: int, database: int = 0) -> None:
+        """How this worker is doing: requests that wait for the log, those it had no room for since it began, open streams, and
+        connections to the database that are in use.
+        """
         self._workers.set(1)
         self._waiting.set(waiting)
         self._streams.set(streams)
+        self._database.set(database)
         if dropped > self._dropped_before:
             self._dropped.inc(dropped - self._dropped_before)
             self._dropped_before = dropped

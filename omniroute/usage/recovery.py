@@ -18,6 +18,7 @@ from omniroute.usage.journal import INTERRUPTED, Journal, Record
 from omniroute.usage.tickets import settlement_of
 
 GRACE = 15.0  # seconds after the lease: a worker that could not reach the store for a while moves its leases on first
+SET_PAUSE = 30.0  # seconds after the clock was set: every worker has moved its leases by then
 AT_ONCE = 200
 WHO = ("provider_id", "provider_prefix", "upstream_model", "canonical_model", "connection_id", "connection_name", "step_id")
 MESSAGE = "The gateway's worker ended in the middle of this request; what it used is estimated."
@@ -29,14 +30,24 @@ class Recovery:
 
     def __init__(self, database: Database, shared: SharedState, journal: Journal, clock: Clock) -> None:
         self._database, self._shared, self._journal, self._clock = database, shared, journal, clock
+        self._offset, self._from = clock.now() - clock.tick(), float("-inf")
 
     def recover(self) -> None:
         """Settle what has lapsed. Raises DatabaseAway. Two may do it at once: each counts once."""
+        if self._clock_was_set():
+            return
         while lapsed := self._shared.lapsed((now := self._clock.now()) - GRACE, AT_ONCE, now + LONGEST_LEASE):
             written = self._written([each.ticket for each in lapsed])
             self._journal.write([_record(each, written.get(each.ticket)) for each in lapsed])
             if self._journal.unsettled:
                 return  # Redis went away: they are still there
+
+    def _clock_was_set(self) -> bool:
+        """A while ago at the most: by the new time the leases of the living may have lapsed, and are moved first."""
+        tick, offset = self._clock.tick(), self._clock.now() - self._clock.tick()
+        if abs(offset - self._offset) > GRACE:
+            self._offset, self._from = offset, tick + SET_PAUSE
+        return tick < self._from
 
     def _written(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         rows = sa.select(*LogRow.__table__.columns).where(LogRow.id.in_(ids))

@@ -17,6 +17,8 @@ from omniroute.state.conditions import outdated
 from omniroute.state.shared import SharedState
 from omniroute.state.tally import Tally
 from omniroute.usage.jobs import LEASE, TRY, Jobs, Task
+from omniroute.usage.journal import Journal
+from omniroute.usage.recovery import Recovery
 from tests.parts import HandClock, Parts
 
 NOW = 1_800_000_000.25
@@ -24,6 +26,7 @@ HOUR, YEAR = 3600.0, 366 * 86_400.0
 BACK = {"an hour": HOUR, "a year": YEAR}
 RATE = Limit("requests per minute", "key:k:rate", "requests", 3, MINUTE)
 PLACES = Limit("concurrent requests", "key:k:places", "concurrent", 3, Level())
+SKETCH = {"at": NOW, "kind": "interrupted", "status": 0, "usage_source": "estimated", "units": {PLACES.counter: "concurrent"}}
 BUDGET = budget_limit("k", Budget("day", "tokens", 3))
 
 
@@ -157,3 +160,21 @@ def test_what_a_worker_counts_stays_small(back: float) -> None:
         tally.begin(key, NOW - back + second)
     ((*_, count, samples),) = tally.document(NOW - back + 499)["candidates"]
     assert (count, samples) == (60, [])
+
+
+@pytest.mark.parametrize("step", [-YEAR, YEAR], ids=["back", "on"])
+def test_the_living_may_move_their_leases_before_anybody_is_taken_for_dead(parts: Parts, step: float) -> None:
+    clock, written = SetClock(), list[str]()
+    journal = Journal(parts.database, parts.shared, written.extend, lambda bodies: lambda session: None)
+    recovery = Recovery(parts.database, parts.shared, journal, clock)
+    for ticket in ("alive", "dead"):
+        parts.shared.reserve(ticket, [PLACES.line(1, clock.now())], SKETCH | {"id": ticket}, clock.now(), clock.now() + 60)
+    recovery.recover()
+    clock.set(step)
+    recovery.recover()
+    assert written == []
+    for _ in range(10):
+        clock.move(10)
+        parts.shared.keep(["alive"], clock.now() + 60)
+        recovery.recover()
+    assert written == ["dead"]
