@@ -50,6 +50,7 @@ MANUAL = (
     Document("providers", "Providers", ROOT / "docs" / "providers.md"),
     Document("routing", "Routing", ROOT / "docs" / "routing.md"),
     Document("money", "What is counted, and what it costs", ROOT / "docs" / "money.md"),
+    Document("operations", "Running it", ROOT / "docs" / "operations.md"),
     Document("observing", "Watching it", ROOT / "docs" / "observing.md"),
     Document("api", "The HTTP interface", ROOT / "docs" / "api.md"),
     Document("changelog", "What changed", ROOT / "CHANGELOG.md"),

@@ -1,0 +1,55 @@
+"""app.json and the Procfile: what Heroku makes of them is what the program takes, and fits the smallest plans."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from pathlib import Path
+
+from bench.processes import ROOT
+from omniroute.settings import READERS, Settings
+from tests.deploy.dockerfile import Dockerfile
+
+APP = json.loads((ROOT / "app.json").read_text())
+PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+SMALLEST = 20  # connections of heroku-postgresql:essential-0 and heroku-redis:mini
+
+
+def as_heroku_sets_them() -> dict[str, str]:
+    """The config vars of a new app: generated secrets are 64 hex digits, addresses are those of the add-ons."""
+    made = {name: each.get("value", "a first password") for name, each in APP["env"].items()}
+    made |= {name: secrets.token_hex(32) for name, each in APP["env"].items() if each.get("generator") == "secret"}
+    return made | {
+        "DATABASE_URL": "postgres://u:p@host:5432/db",
+        "REDIS_URL": "rediss://:p@host:6380",
+        "PORT": "34567",
+        "HOST": "0.0.0.0",
+    }
+
+
+def test_a_new_app_starts_with_what_it_is_given(tmp_path: Path) -> None:
+    assert APP["env"].keys() <= READERS.keys()
+    found = Settings.from_env(as_heroku_sets_them(), tmp_path / "no.env")
+    assert found.sqlalchemy_url == "postgresql+psycopg://u:p@host:5432/db"
+    assert not found.redis_tls_verify and found.proxy_hops == 1 and not found.keyless_possible
+    assert not list(tmp_path.iterdir())  # nothing is kept on a disk that is lost
+
+
+def test_its_workers_fit_the_smallest_plans(tmp_path: Path) -> None:
+    assert APP["addons"] == ["heroku-postgresql:essential-0", "heroku-redis:mini"]
+    workers = APP["formation"]["web"]["quantity"] * int(APP["env"]["WEB_CONCURRENCY"]["value"])
+    settings = Settings.from_env(as_heroku_sets_them(), tmp_path / "no.env")
+    assert workers * settings.database_connections + 3 <= SMALLEST
+    assert workers * settings.redis_connections + 3 <= SMALLEST
+
+
+def test_the_processes_are_those_of_the_image() -> None:
+    assert PROCFILE.keys() == {"release", "web", "worker"}
+    image = Dockerfile.read().command[-1].replace("python3", "python")
+    assert f"{PROCFILE['release']} && exec {PROCFILE['web'].removeprefix('HOST=0.0.0.0 ')}" in image
+    assert re.fullmatch(r"python -m omniroute work", PROCFILE["worker"])
+
+
+def test_streams_speak_before_the_router_loses_patience() -> None:
+    assert Settings().heartbeat_seconds < 30 and Settings().drain_seconds < 30
