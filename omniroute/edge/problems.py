@@ -18,7 +18,17 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from omniroute.clock import Clock
 from omniroute.edge.declarations import BadInput, camel
-from omniroute.errors import WENT_WRONG, BodyTooLarge, NotFound, OperationError, Problem, RequestError, VaultError, with_request
+from omniroute.errors import (
+    WENT_WRONG,
+    BodyTooLarge,
+    DatabaseAway,
+    NotFound,
+    OperationError,
+    Problem,
+    RequestError,
+    VaultError,
+    with_request,
+)
 
 ClientProblem = Callable[[Problem, Request], AnyResponse]
 PageProblem = Callable[[Problem], AnyResponse]
@@ -29,6 +39,7 @@ EXPECTED = (RequestError, OperationError, VaultError, HTTPException)
 # What to do with a body that is too large, where MAX_BODY_MB has no say.
 BY_HAND = "Restore a file of that size on the server: python -m omniroute import-config <file>"
 INSTEAD = dict.fromkeys(("/api/settings/import", "/dashboard/settings/backup/preview"), BY_HAND)
+AWAY = "The gateway's database can't be used right now. Try again in a moment."
 VAULT_REMEDY = "Start with the STORAGE_ENCRYPTION_KEY that it was stored under, or type the API key in anew."
 
 
@@ -58,7 +69,7 @@ def problem_of(error: Exception) -> Problem:
         return error.problem()
     if isinstance(error, OperationError):
         retry_after = getattr(error, "retry_after", None)
-        return Problem(status=error.status, kind=error.code, message=error.message, retry_after=retry_after)
+        return Problem(status=error.status, kind=error.code, message=_told(error), retry_after=retry_after)
     if isinstance(error, VaultError):
         return Problem(500, "secret_unreadable", "A stored secret can't be read with the keys at hand.", VAULT_REMEDY)
     if isinstance(error, NoSuchPath):
@@ -75,6 +86,14 @@ def problem_of(error: Exception) -> Problem:
         status = error.code or 500
         return Problem(status, error.name.lower().replace(" ", "_"), error.description or error.name)
     return RequestError(WENT_WRONG).problem()
+
+
+def _told(error: OperationError) -> str:
+    """What a database says of itself is for who manages the gateway. Anybody else reads that it is away; the log has more."""
+    if not isinstance(error, DatabaseAway) or "actor" in g:
+        return error.message
+    log.warning("request %s: %s", g.get("request_id", ""), error.message)
+    return AWAY
 
 
 def json_problem(problem: Problem, details: Mapping[str, str] | None = None) -> Response:
