@@ -76,8 +76,8 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
 
 def make_services(settings: Settings, clock: Clock) -> Services:
     """Every collaborator, each made once and given to those that need it."""
-    catalog = catalogs.load().moved(settings.provider_base_urls)
-    database, vault = Database(settings.sqlalchemy_url), Vault(settings.storage_encryption_keys)
+    catalog, vault = catalogs.load().moved(settings.provider_base_urls), Vault(settings.storage_encryption_keys)
+    database = Database(settings.sqlalchemy_url, connections=settings.database_connections)
     configuration = ConfigurationStore(database, catalog, vault, settings, clock)
     shared = shared_state(settings, database)
     recount = Recount(database, shared, clock)

@@ -49,8 +49,10 @@ class Settings:
     port: int = 20128
     data_dir: Path = Path("./data")
     database_url: str | None = None
+    database_connections: int = 5
     redis_url: str | None = None
     redis_tls_verify: bool = True
+    redis_connections: int = 8
     initial_password: str | None = None
     secret_key: str = ""
     storage_encryption_keys: tuple[str, ...] = ()
@@ -304,8 +306,10 @@ READERS: dict[str, Callable[[str, str], Any]] = {
     "PORT": _whole(1, 65535),
     "DATA_DIR": _path,
     "DATABASE_URL": _database,
+    "DATABASE_CONNECTIONS": _whole(2, 100),
     "REDIS_URL": _redis,
     "REDIS_TLS_VERIFY": _flag,
+    "REDIS_CONNECTIONS": _whole(2, 100),
     "INITIAL_PASSWORD": _password,
     "SECRET_KEY": _secret,
     "STORAGE_ENCRYPTION_KEY": _fernet_keys,

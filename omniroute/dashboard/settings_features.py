@@ -158,8 +158,10 @@ VARIABLES: tuple[tuple[str, tuple[Variable, ...]], ...] = (
         (
             Variable("DATA_DIR", "The folder of its files"),
             Variable("DATABASE_URL", "Postgres in place of SQLite", _secret),
+            Variable("DATABASE_CONNECTIONS", "Connections of a process to Postgres"),
             Variable("REDIS_URL", "What workers share", _secret),
             Variable("REDIS_TLS_VERIFY", "Redis must prove who it is", _flag),
+            Variable("REDIS_CONNECTIONS", "Connections of a process to Redis"),
             Variable("SECRET_KEY", "Signs cookies", _secret),
             Variable("STORAGE_ENCRYPTION_KEY", "Encrypts upstream keys", _secret),
         ),

@@ -25,11 +25,11 @@ class _Connection(psycopg.Connection[Any]):
             raise
 
 
-def open_postgres(url: str) -> sa.Engine:
-    """A small pool, since hosted plans allow few connections. No prepared statements: a pooler between may mix them up."""
+def open_postgres(url: str, connections: int) -> sa.Engine:
+    """A small pool, since hosted plans allow few connections: whoever finds all of them in use waits for one. No prepared statements: a pooler between may mix them up."""
     engine = sa.create_engine(
         url,
-        pool_size=5,
+        pool_size=connections,
         max_overflow=0,
         pool_timeout=10,
         pool_recycle=600,

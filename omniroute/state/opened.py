@@ -11,4 +11,6 @@ from omniroute.state.sql import SqlState
 
 def shared_state(settings: Settings, database: Database) -> SharedState:
     """In Redis where REDIS_URL says so, else in the database. Connects nowhere yet."""
-    return RedisState(settings.redis_url, settings.redis_tls_verify) if settings.redis_url else SqlState(database)
+    if not settings.redis_url:
+        return SqlState(database)
+    return RedisState(settings.redis_url, settings.redis_tls_verify, settings.redis_connections)

@@ -30,7 +30,7 @@ from omniroute.clock import AHEAD, LONGEST_LEASE
 from omniroute.errors import DatabaseAway
 from omniroute.routing.health import FINE, Condition, Health, Place
 from omniroute.state.conditions import condition_of, condition_text, outdated, place_of, place_text
-from omniroute.state.redis_client import KEPT, PREFIX, RedisClient
+from omniroute.state.redis_client import CONNECTIONS, KEPT, PREFIX, RedisClient
 from omniroute.state.redis_tickets import RedisTickets
 from omniroute.state.shared import Change
 
@@ -98,8 +98,8 @@ class RedisState:
 
     in_database = False
 
-    def __init__(self, url: str, verify: bool = True) -> None:
-        self._client = RedisClient(url, verify)
+    def __init__(self, url: str, verify: bool = True, connections: int = CONNECTIONS) -> None:
+        self._client = RedisClient(url, verify, connections)
         self._tickets = tickets = RedisTickets(self._client)
         self.reserve, self.release, self.settle, self.spend = tickets.reserve, tickets.release, tickets.settle, tickets.spend
         self.keep, self.lapsed, self.counted = tickets.keep, tickets.lapsed, tickets.counted

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 PREFIX = "omniroute:"
 WAIT = 1.0  # seconds: to connect, for an answer, and for a connection of the pool
-CONNECTIONS = 8  # of a worker at once; small hosted plans allow 20 in all
+CONNECTIONS = 8  # of a process at the most; small hosted plans allow 20 in all
 KEPT = 86_400  # seconds that a key stays after the last change to it, at least
 REFUSALS = 20  # different ones that are logged, each once
 
@@ -28,7 +28,7 @@ class RedisClient:
     Without `verify` a rediss:// server may show any certificate: the line is encrypted, but who is at its end is not proven.
     """
 
-    def __init__(self, url: str, verify: bool = True) -> None:
+    def __init__(self, url: str, verify: bool = True, connections: int = CONNECTIONS) -> None:
         # Deferred: redis takes 70 ms and 20 MB (redis-py 8.1.0), which an installation without it saves.
         from redis import BlockingConnectionPool, Redis
         from redis.backoff import NoBackoff
@@ -42,7 +42,7 @@ class RedisClient:
         trusting = {} if verify or not url.startswith("rediss:") else {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
         pool = BlockingConnectionPool.from_url(
             url,
-            max_connections=CONNECTIONS,
+            max_connections=connections,
             timeout=WAIT,
             socket_connect_timeout=WAIT,
             socket_timeout=WAIT,
