@@ -42,6 +42,7 @@ from omniroute.address_guard import AddressGuard
 from omniroute.errors import AddressRefused, UpstreamError, UpstreamNetwork, UpstreamNotJson, UpstreamRedirect
 
 READ_SIZE = 65536
+TURN = 256 * 1024  # bytes after which other requests get their turn, however fast more come
 ERROR_BODY = 65536  # bytes of an error answer that are kept
 ANSWER_BODY = 64 * 1024 * 1024  # bytes of an answer that is read whole, unless MAX_ANSWER_MB says otherwise
 MOST_INTERIM = 20  # answers of status 1xx before the one that counts
@@ -128,13 +129,14 @@ class Answer:
     `headers` finds names without regard to case; `limit` is how many bytes are read whole.
     """
 
-    __slots__ = ("_raw", "_socket", "headers", "host", "limit", "port", "status")
+    __slots__ = ("_raw", "_since", "_socket", "headers", "host", "limit", "port", "status")
 
     def __init__(self, response: requests.Response, host: str, port: int, limit: int) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
         self.host, self.port, self.limit = host, port, limit
         self._raw = response.raw
+        self._since = 0  # bytes that came since others had their turn
         self._socket: socket.socket | None = getattr(response.raw._original_response, "upstream_socket", None)
 
     def wait_at_most(self, seconds: float) -> None:
@@ -149,6 +151,10 @@ class Answer:
             data: bytes = self._raw.read1(READ_SIZE, decode_content=True)
         except (HTTPError, OSError, http.client.HTTPException, ValueError) as exc:
             raise _network_error(exc, self.host, self.port, early=False) from exc
+        self._since += len(data)
+        if self._since > TURN:
+            self._since = 0
+            gevent.sleep(0)  # a read that need not wait gives way to nobody
         return data
 
     def read(self, seconds: float, limit: int | None = None, *, tick: Callable[[], float] = time.monotonic) -> bytes:

@@ -72,7 +72,9 @@ class NativeStream:
         self._sent_model = sent_model
         self._telltales = format.TELLTALES
         self._decoder = sse.Decoder()
-        self._rest = b""
+        self._rest: list[bytes] = []  # of an event that has not ended yet; joined once, not with each piece
+        self._rest_size = 0
+        self._edge = b""
         self._held = bytearray()  # not a list of events: a comment of three bytes would take fifty
         self._ending = False
         self.committed = self.done = False
@@ -80,14 +82,15 @@ class NativeStream:
 
     def feed(self, data: bytes) -> bytes:
         if self._rest:
-            data = self._rest + data
+            seam = self._edge + data
+            if b"\n\n" not in seam and b"\r\n\r\n" not in seam:
+                return self._wait(data)
+            self._rest.append(data)
+            data = self._taken()
         end = _boundary(data)
-        if end == len(data):
-            self._rest = b""
-        else:
-            self._rest, data = data[end:], data[:end]
-            if len(self._rest) > LARGEST_EVENT:
-                raise StreamCut(f"an event of more than {LARGEST_EVENT} bytes")
+        if end != len(data):
+            self._wait(data[end:])
+            data = data[:end]
             if not data:
                 return b""
         events = self._decoder.feed(data)
@@ -96,8 +99,7 @@ class NativeStream:
         return self._examine(events)
 
     def finish(self) -> bytes:
-        out = self._examine(self._decoder.feed(self._rest) + self._decoder.flush()) if self._rest else b""
-        self._rest = b""
+        out = self._examine(self._decoder.feed(self._taken()) + self._decoder.flush()) if self._rest else b""
         if self.facts.error is not None:
             return out
         if not self._ending:
@@ -118,6 +120,19 @@ class NativeStream:
         writer = self._format.StreamWriter(self._model, True)
         writer.write(ir.Started(self.facts.id or "", self._model))  # a Responses client wants the id that it was told
         return writer.fail(problem)
+
+    def _wait(self, data: bytes) -> bytes:
+        """Keep what has no end yet; nothing goes out for it."""
+        self._rest.append(data)
+        self._rest_size += len(data)
+        self._edge = (self._edge + data)[-3:]
+        if self._rest_size > LARGEST_EVENT:
+            raise StreamCut(f"an event of more than {LARGEST_EVENT} bytes")
+        return b""
+
+    def _taken(self) -> bytes:
+        data, self._rest, self._rest_size, self._edge = b"".join(self._rest), [], 0, b""
+        return data
 
     def _tells(self, data: bytes) -> bool:
         return any([mark in data for mark in self._telltales])  # noqa: C419 - a generator costs three times as much
