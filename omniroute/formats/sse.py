@@ -42,13 +42,14 @@ class Decoder:
     An event that grows beyond `largest` bytes without an end raises StreamCut: holding more would only cost memory.
     """
 
-    __slots__ = ("_cr", "_held", "_largest", "_size")
+    __slots__ = ("_cr", "_edge", "_held", "_largest", "_size")
 
     def __init__(self, largest: int = LARGEST_EVENT) -> None:
         self._largest = largest
         self._held: list[bytes] = []
         self._size = 0
         self._cr = False
+        self._edge = b""  # the last three bytes held: an end may be cut in two
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that `chunk` completes."""
@@ -56,9 +57,11 @@ class Decoder:
             self._cr = True
         held = self._held
         if held:
-            ended = held[-1][-1:] in b"\r\n" or (_BLANK_LINE.search(chunk) if self._cr else b"\n\n" in chunk)
+            seam = self._edge + chunk
+            ended = _BLANK_LINE.search(seam) if self._cr else b"\n\n" in seam
             held.append(chunk)
             if not ended:  # a long event is joined once, not once a chunk
+                self._edge = seam[-3:]
                 return self._wait(len(chunk))
             chunk = b"".join(held)
             held.clear()
@@ -71,6 +74,7 @@ class Decoder:
             events = [_event(block + b"\n\n") for block in blocks]
         if rest:
             held.append(rest)
+            self._edge = rest[-3:]
             self._wait(len(rest))
         return events
 
