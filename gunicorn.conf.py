@@ -21,7 +21,7 @@ from typing import Any
 import gevent
 from gevent.lock import BoundedSemaphore
 
-from omniroute.errors import SettingError
+from omniroute.errors import DatabaseAway, SettingError
 from omniroute.models.glance import glance
 from omniroute.models.schema import SchemaError, require_current
 from omniroute.settings import Settings, is_loopback
@@ -214,6 +214,13 @@ def child_exit(server: Any, worker: Any) -> None:
 
 def _announce(services: Any) -> None:
     print(f"OmniRoute is ready at {settings.address}", flush=True)
+    try:
+        _announce_state(services)
+    except DatabaseAway:
+        print("The database can't be reached. Requests are refused until it can; nothing need be started again.", flush=True)
+
+
+def _announce_state(services: Any) -> None:
     token = services.accounts.setup_token()
     if token is not None:
         print(f"Set the dashboard's password here, once: {settings.address}/setup?token={token}", flush=True)

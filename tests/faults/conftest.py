@@ -13,6 +13,7 @@ from tests.gateway import Gateway, prepared_data
 from tests.relay.conftest import moved
 from tests.relay.limits.houses import House
 from tests.upstream.client import Upstream
+from tests.upstream.raw import Client
 
 
 @contextmanager
@@ -32,3 +33,10 @@ def stored(house: House, statement: str) -> list[dict[str, Any]]:
     with closing(sqlite3.connect(house.folder / "data" / "omniroute.db")) as database:
         database.row_factory = sqlite3.Row
         return [dict(row) for row in database.execute(statement)]
+
+
+def metric(house: House, name: str) -> float:
+    """The value of a metric without labels."""
+    with Client(house.gateway.url) as client:
+        text = client.get("/metrics").read().body.decode()
+    return float(next(line.split()[1] for line in text.splitlines() if line.startswith(f"{name} ")))

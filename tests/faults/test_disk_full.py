@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from bench.processes import get_json
-from tests.faults.conftest import ending_house, stored
+from tests.faults.conftest import ending_house, metric, stored
 from tests.faults.streams import furnish
 from tests.relay.limits.houses import House
 from tests.relay.ways import WAYS
@@ -98,13 +98,6 @@ def asked(house: House, key: str, name: str, stream: bool) -> Answer:
     way = WAYS[name]
     with Client(house.gateway.url, timeout=30) as client:
         return way.post(client, stream=stream, headers={"Authorization": f"Bearer {key}"}).read()
-
-
-def metric(house: House, name: str) -> float:
-    """The value of a metric without labels."""
-    with Client(house.gateway.url) as client:
-        text = client.get("/metrics").read().body.decode()
-    return float(next(line.split()[1] for line in text.splitlines() if line.startswith(f"{name} ")))
 
 
 def alerts(house: House) -> list[dict[str, Any]]:

@@ -89,7 +89,6 @@ def to_all(server: Server, *signals: signal.Signals) -> None:
 
 STOPS: dict[str, Callable[[Server], None]] = {
     "SIGTERM to all, twice": lambda server: to_all(server, signal.SIGTERM, signal.SIGTERM),
-    "SIGINT": lambda server: server.process.send_signal(signal.SIGINT),
     "SIGINT to all": lambda server: to_all(server, signal.SIGINT),
     "SIGTERM, then SIGINT": lambda server: to_all(server, signal.SIGTERM, signal.SIGINT),
 }

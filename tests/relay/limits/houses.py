@@ -126,10 +126,12 @@ def furnish(house: House, upstream: Upstream, name: str = "priced", key: str = "
     return node_id
 
 
-def ask(url: str, key: str, model: str = f"priced/{MODEL}", *, stream: bool = False, **fields: Any) -> Answer | None:
+def ask(
+    url: str, key: str, model: str = f"priced/{MODEL}", *, stream: bool = False, patience: float = 10.0, **fields: Any
+) -> Answer | None:
     """One answer; None where the connection broke."""
     body = {"model": model, "messages": [{"role": "user", "content": "hello"}], "max_tokens": 100, "stream": stream, **fields}
-    with suppress(ConnectionError, TimeoutError), Client(url) as client:
+    with suppress(ConnectionError, TimeoutError), Client(url, patience) as client:
         return client.post("/v1/chat/completions", body, {"Authorization": f"Bearer {key}"}).read()
     return None
 
