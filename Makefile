@@ -8,7 +8,11 @@ BIN := $(VENV)/bin
 SDKS := $(patsubst requirements-sdks/%.txt,$(VENV)/sdks/%/installed,$(wildcard requirements-sdks/*.txt))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
 
-.PHONY: install install-dev run migrate test check bench bench-peers bench-growth soak outage clients docs prices lock
+# A release of a package is taken up once it has been out for a while: most that were tampered with were found within days.
+COOLDOWN ?= 7 days
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --exclude-newer "$(COOLDOWN)"
+
+.PHONY: install install-dev run migrate test check audit sbom canary bench bench-peers bench-growth soak outage clients docs prices lock
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -29,10 +33,22 @@ test: install-dev $(SDKS) ## all tests, against real servers and a real browser
 	@scripts/test-needs
 	@exec $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST)
 
-check: install-dev ## formatting, lint, types, house rules
+check: install-dev ## formatting, lint, types, house rules, what comes from elsewhere
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/python scripts/check-supply-chain
+	@$(BIN)/python scripts/audit-packages
+
+audit: install-dev ## known vulnerabilities in all pinned packages; fails when nobody answers
+	@$(BIN)/python scripts/audit-packages --strict requirements.txt requirements-dev.txt
+
+sbom: install-dev ## what the gateway is made of, as CycloneDX, into dist/
+	@$(BIN)/python scripts/write-sbom
+
+canary: install-dev $(SDKS) ## all tests with gateways that log all they can: none of it may hold a secret
+	@scripts/test-needs
+	@TESTS_LOG_LEVEL=DEBUG exec $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST)
 
 bench: install-dev ## speed, as ratios to a bare relay; figures into bench/results/
 	@exec $(BIN)/python -m bench.run $(BENCH)
@@ -63,11 +79,10 @@ prices: install-dev ## omniroute/prices/table.json anew, of the genai-prices in 
 	@$(BIN)/python scripts/renew-prices
 
 lock: install-dev ## compile requirements.txt, requirements-dev.txt, those of older SDKs and of the benchmark's peers anew
-	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements.in -o requirements.txt
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements-dev.in -o requirements-dev.txt
+	@$(LOCK) requirements.in -o requirements.txt
+	@$(LOCK) requirements-dev.in -o requirements-dev.txt
 	@for each in $(basename $(wildcard requirements-sdks/*.in bench/peers/*.in)); do \
-		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $$each.in -o $$each.txt; \
+		$(LOCK) $$each.in -o $$each.txt; \
 	done
 
 $(VENV)/bin/python:
