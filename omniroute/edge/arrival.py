@@ -69,6 +69,10 @@ class Arriving:
             return 0
         return None if self._length is None or self._broken else self._length - self._size
 
+    def give_up(self) -> None:
+        """Have gunicorn close the connection: of a body that failed it does not look for the end."""
+        self._body.failed = True
+
     @property
     def _broken(self) -> bool:
         return bool(self._body.failed)

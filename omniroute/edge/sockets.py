@@ -61,11 +61,10 @@ class ClientSockets:
 
     def _done(self, sock: Any, body: Arriving | None) -> None:
         self._busy.discard(sock)
-        rest = 0 if body is None else body.rest
-        if rest is None or rest > SMALL_REST:
+        if body is not None and ((rest := body.rest) is None or rest > SMALL_REST):
             _hang_up(sock, socket.SHUT_WR)  # the answer is whole
             throw_away(sock)
-            _hang_up(sock)
+            body.give_up()
         elif self._closing:
             _hang_up(sock)
 

@@ -14,6 +14,8 @@ import orjson
 from omniroute.errors import BadRequest
 from omniroute.formats.depth import DEEPEST, MOST_VALUES, STRING, too_deep, too_many
 
+LONGEST_MODEL = 1000  # characters of a name that is asked for: it is compared with all that there are
+
 # One token that matters for finding top-level members: a whole string, or one structural byte. Strings are taken
 # whole, so a bracket inside a string is never seen.
 _TOKEN = re.compile(STRING + rb"|[{}\[\],:]", re.DOTALL)
@@ -44,6 +46,8 @@ def read_model(document: dict[str, Any]) -> str:
         raise BadRequest("'model' is missing: name the model to ask, such as 'agentrouter/claude-opus-4-6'.", param="model")
     if not isinstance(model, str) or not model.strip():
         raise BadRequest("'model' must be a text that is not empty.", param="model")
+    if len(model) > LONGEST_MODEL:
+        raise BadRequest(f"'model' may have at most {LONGEST_MODEL} characters.", param="model")
     return model
 
 

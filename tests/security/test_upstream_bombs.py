@@ -168,7 +168,8 @@ def hostile() -> Iterator[Hostile]:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory, upstream_process: Upstream, hostile: Hostile) -> Iterator[Gateway]:
     given = {"MAX_ANSWER_MB": "4", "FIRST_EVENT_SECONDS": "20", "IDLE_SECONDS": "20", "ANSWER_SECONDS": "20"}
-    with running_gateway(tmp_path_factory.mktemp("bombs"), **given, **moved(hostile)) as gateway:  # type: ignore[arg-type]
+    given |= moved(hostile)  # type: ignore[arg-type]
+    with running_gateway(tmp_path_factory.mktemp("bombs"), **given) as gateway:  # type: ignore[arg-type]
         connect(gateway, hostile)  # type: ignore[arg-type]
         gateway.add_upstream("good", upstream_process.v1)
         yield gateway
