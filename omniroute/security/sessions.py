@@ -98,12 +98,12 @@ def _digest(token: str) -> str:
 
 
 def _ended(now: float) -> sa.ColumnElement[bool]:
-    return sa.or_(SessionRow.expires_at <= now, SessionRow.seen_at <= now - IDLE, SessionRow.created_at > now + AHEAD)
+    return sa.or_(SessionRow.expires_at <= now, SessionRow.seen_at <= now - IDLE, SessionRow.seen_at > now + AHEAD)
 
 
 def _over(row: SessionRow, now: float) -> bool:
     """Also of a clock that was set back since: nobody knows how long ago that was."""
-    return now >= row.expires_at or now >= row.seen_at + IDLE or row.created_at > now + AHEAD
+    return now >= row.expires_at or now >= row.seen_at + IDLE or row.seen_at > now + AHEAD
 
 
 def _view(row: SessionRow, seen_at: float, current: str | None) -> SessionView:
