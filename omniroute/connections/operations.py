@@ -44,6 +44,7 @@ LABELS = {
     "is_active": "Active",
     "fields": "Fields",
 }
+IN_USE = 30.0  # seconds that an opened credential is at hand
 STATUSES = ("untested", "active", "error", "banned")
 # The verdicts that set a terminal status (design of routing: nothing else does, and time never heals it).
 TERMINAL = {"upstream_auth_error": "error", "relay_client_rejected": "error", "account_banned": "banned"}
@@ -69,6 +70,7 @@ class Connections:
         clock: Clock,
     ) -> None:
         self._database, self._store, self._catalog, self._vault, self._clock = database, store, catalog, vault, clock
+        self._in_use: dict[str, tuple[float, str]] = {}  # by the sealed text: when it was opened, and what it is
         self._recount = recount
         self._cc_on = settings.enable_cc_compatible_provider
         self._credentials = Credentials(vault, settings.secret_key)
@@ -275,8 +277,18 @@ class Connections:
         return self._store.change(work)
 
     def credential(self, connection: Connection) -> str:
-        """The API key in the open, for this one call; "" when the connection has none. Raises VaultError."""
-        return self._vault.open(connection.sealed) if connection.sealed else ""
+        """The API key in the open, for this one call; "" when the connection has none. Raises VaultError.
+
+        One that was opened within IN_USE seconds is not opened anew: that takes as long as to choose the target.
+        """
+        sealed = connection.sealed
+        if not sealed:
+            return ""
+        now, known = self._clock.tick(), self._in_use.get(sealed)
+        if known is None or not 0 <= now - known[0] < IN_USE:
+            self._in_use = {text: each for text, each in self._in_use.items() if 0 <= now - each[0] < IN_USE}
+            known = self._in_use[sealed] = now, self._vault.open(sealed)
+        return known[1]
 
     def _add(self, session: Session, provider: Provider, read: Given, siblings: Siblings, by: Actor) -> ConnectionView:
         """A connection that nothing was ever asked of. Raises Invalid, Conflict, and has added nothing then."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -25,6 +26,7 @@ from omniroute.models.db import Database
 from omniroute.models.shared import CounterRow, TicketRow
 from omniroute.state.counters import Granting, Step, blocking, steps, window_of
 from omniroute.state.shared import Lapsed, Part, Reserved, Settlement
+from omniroute.state.sqlite_tickets import AtOnce
 from omniroute.state.together import Together
 from omniroute.state.transactions import AT_ONCE, Transactions, pieces, short
 
@@ -78,9 +80,14 @@ class SqlTickets:
         ordered = first.order_by(by_id).with_for_update()
         self._keep = sa.update(TICKETS).where(TICKETS.c.id.in_(ordered)).values(until=sa.bindparam("end"))
         self._together = Together(self._reserve)
+        self._at_once = AtOnce(database) if database.is_sqlite else None
 
     def reserve(self, ticket: str, lines: Sequence[Line], document: Mapping[str, Any], now: float, until: float) -> Reserved:
         named = tuple(line._replace(counter=short(line.counter)) for line in lines)
+        if self._at_once is not None:
+            told = self._at_once.reserve(ticket, named, orjson.dumps(document), until)
+            if told is not None:
+                return told
         return self._together(_Asked(ticket, named, document, until))
 
     def _reserve(self, turn: Sequence[_Asked]) -> list[Reserved]:

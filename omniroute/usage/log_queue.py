@@ -49,6 +49,7 @@ class LogQueue:
         self._with_bodies: deque[Record] = deque()  # those of them, in the same order
         self._held = self._being_written = 0  # bytes of their bodies; how many of the first are left alone
         self._room, self._room_bodies = room, room_bodies
+        self._gone = 0  # how many were written or dropped
         self._filled, self._limited = Event(), Event()
         self._writer: gevent.Greenlet[..., None] | None = None
         self.dropped = self.dropped_bodies = 0
@@ -58,7 +59,7 @@ class LogQueue:
 
     def put(self, record: Record) -> None:
         if len(self._records) >= self._room:
-            self._drop(self._records.popleft())
+            self._drop(self._take())
         self._records.append(record)
         if record.bodies is not None:
             self._with_bodies.append(record)
@@ -90,10 +91,22 @@ class LogQueue:
             gevent.sleep(PAUSE_LIMITED)
             self._filled.clear()
             self._limited.clear()
-            while self._records:
-                if not self._write_batch():
-                    gevent.sleep(RETRY)
+            self._write_waiting()
             self._written_at = time.monotonic()
+
+    def _write_waiting(self) -> None:
+        """What waits now, batch by batch. What comes meanwhile waits for the next time: a batch of few costs almost as much as
+        a full one.
+        """
+        end = self._gone + len(self._records)
+        while self._gone < end:
+            if not self._write_batch():
+                gevent.sleep(RETRY)
+
+    def _take(self) -> Record:
+        """The oldest, which waits no more."""
+        self._gone += 1
+        return self._records.popleft()
 
     def _write_batch(self, most: int = BATCH) -> bool:
         """Whether it went well: then those of the batch are gone from the queue."""
@@ -113,11 +126,11 @@ class LogQueue:
             if len(batch) == 1:
                 log.error("a log row can't be written: %s", exc)
                 if self._records and self._records[0] is batch[0]:
-                    self._drop(self._records.popleft())
+                    self._drop(self._take())
                 return True
             return all(self._write_batch(1) for _ in batch)
         for _ in range(len(batch) - (self.dropped - dropped)):  # those dropped meanwhile were the oldest of this batch
-            self._forget_bodies(self._records.popleft())
+            self._forget_bodies(self._take())
         self._being_written = 0
         return True
 
