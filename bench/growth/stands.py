@@ -97,6 +97,8 @@ def _nodes(path: Path, count: int) -> None:
 
 
 def _rows(path: Path, count: int) -> None:
+    if not count:
+        return
     with closing(Database(f"sqlite:///{path}")) as database:
         fill_rows(database, count, time.time())
 

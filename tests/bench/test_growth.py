@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +53,11 @@ def test_every_curve_can_be_filled_and_says_what_is_asked() -> None:
         assert all(point.stand[1] <= SHORT for point in curve.short().points)
 
 
+def test_a_log_may_be_empty(tmp_path: Path) -> None:
+    FILLS["rows"](tmp_path / "none.db", 0)
+    assert list(tmp_path.iterdir()) == []
+
+
 def kept(**figures: float) -> dict[str, Any]:
     rounds = [{"keys": {point.label: {"cpu_ms": each, **figures} for point in FLAT.points}} for each in (1.0, 2.0, 9.0)]
     about = {"date": "2026-11-27T00:00:00", "commit": "abc", "cpu": "a cpu", "cores": 2, "python": "3.11", "load_before": 0.1}
@@ -70,7 +76,7 @@ SOME = ("body-translated", "combo-weighted", "keys", "names", "rows")
 
 
 @pytest.mark.timeout(300)
-def test_a_short_run(tmp_path: Any) -> None:
+def test_a_short_run(tmp_path: Path) -> None:
     command = [PYTHON, "-m", "bench.growth", "--short"]
     for name in SOME:
         command += ["--only", name]
