@@ -142,9 +142,8 @@ def shoot(server: Server, model: str, key: str, point: Point, seconds: float) ->
         raise NotStarted(f"the load on {server.name} ended with status {ran.returncode}")
     seen = json.loads(ran.stdout)
     if seen["lost"]:
-        raise NotStarted(
-            f"{point.label}: {seen['lost']} of {seen['asked']} requests were lost: {seen['status']} {seen['failed']}"
-        )
+        lost = f"{point.label}: {seen['lost']} of {seen['asked']} requests were lost: {seen['status']} {seen['failed']}"
+        raise NotStarted(f"{lost}\n{server.tail()}")
     return {"cpu_ms": round(1000 * used / seen["n"], 4), "p50_ms": seen["p50_ms"], "p99_ms": seen["p99_ms"], "n": seen["n"]}
 
 
