@@ -172,6 +172,61 @@ def test_no_header_and_no_query_steers_it(here: Gateway, upstream: Upstream, els
     assert elsewhere.requests() == []
 
 
+# What an answer brings --------------------------------------------------------------------------------------
+
+# By whom they are set, they would be obeyed as the gateway's own.
+BROUGHT = {
+    "Set-Cookie": "omniroute_session=planted; Path=/",
+    "Server": "upstream/1",
+    "Via": "1.1 upstream",
+    "Location": "https://evil.example/",
+    "Refresh": "0; url=https://evil.example/",
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Credentials": "true",
+    "Content-Security-Policy": "default-src *",
+    "Strict-Transport-Security": "max-age=0",
+    "Clear-Site-Data": '"cookies"',
+    "Content-Location": "/login",
+    "Link": "<https://evil.example/>; rel=preload",
+    "OpenAI-Organization": "org-of-the-operator",
+    "X-Account": "account-of-the-operator",
+    "X-Forwarded-For": "10.0.0.1",
+    "X-OmniRoute-Connection": "forged",
+    "X-OmniRoute-Cost": "0",
+    "WWW-Authenticate": "Basic",
+    "Proxy-Authenticate": "Basic",
+    "Trailer": "Set-Cookie",
+    "Upgrade": "websocket",
+    "Alt-Svc": 'h3=":443"',
+}
+OWN = {"date", "x-request-id", "request-id", "x-omniroute-overhead-ms", "server-timing", "content-length"}  # differ each time
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
+def test_no_header_of_an_upstream_reaches_the_client(here: Gateway, upstream: Upstream, way: Way) -> None:
+    def headers(stream: bool, **script: Any) -> dict[str, str]:
+        upstream.queue(script or "text")
+        found = ask(here, way, stream=stream).headers
+        here.api("POST", "/api/resilience/reset", {})
+        return {name: value for name, value in found.items() if name not in OWN}
+
+    for stream in (False, True):
+        assert headers(stream, headers=BROUGHT) == headers(stream)
+        for status in (400, 401, 429, 500):
+            assert headers(stream, status=status, headers=BROUGHT) == headers(stream, status=status), status
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_nor_where_an_answer_is_passed_through(here: Gateway, upstream: Upstream, path: str) -> None:
+    def headers(script: Any) -> dict[str, str]:
+        upstream.queue(script)
+        with Client(here.url) as client:
+            found = client.post(path, good(path), {"Content-Type": content_type(path)}).read().headers
+        return {name: value for name, value in found.items() if name not in OWN}
+
+    assert headers({"headers": BROUGHT}) == headers({"headers": {}})
+
+
 # Redirects ----------------------------------------------------------------------------------------------
 
 
