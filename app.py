@@ -18,7 +18,7 @@ from omniroute.connections.models import ModelList
 from omniroute.connections.nodes import Nodes
 from omniroute.connections.operations import Connections
 from omniroute.connections.resilience import Resilience, chosen_settings
-from omniroute.edge.install import install
+from omniroute.edge.install import Program, install
 from omniroute.edge.sockets import ClientSockets
 from omniroute.http import Transport
 from omniroute.keys.budgets import Budgets
@@ -62,7 +62,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     """The WSGI program. Raises SettingError, BadCatalog."""
     settings, clock = settings or Settings.from_env(), clock or Clock()
     configure_logs(settings.log_level)
-    app = Flask(__name__, static_folder=None)  # the dashboard serves its own files
+    app = Program(__name__, static_folder=None)  # the dashboard serves its own files
     services = make_services(settings, clock)
     app.extensions["omniroute"] = services
     install(app, services, client_problem=problem_writer(services.ledger), page_problem=dashboard.page_problem)

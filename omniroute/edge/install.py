@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask, Request
 from werkzeug.wrappers import Response
 
@@ -13,6 +16,15 @@ from omniroute.edge.gate import Gate
 from omniroute.edge.hosts import Hosts, behind_proxies
 from omniroute.errors import Problem
 from omniroute.services import Services
+
+
+class Program(Flask):
+    """Flask, but for what it does for views that are coroutines: it looks into a function's code anew each time, several times a
+    request, and there is none here.
+    """
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
 
 
 def _plain_client(problem: Problem, request: Request) -> Response:

@@ -141,6 +141,11 @@ class Entry:
         return 1000 * ((self._sent_at or now) - self.ask.started + now - (self.first_at or now))
 
     @property
+    def upstream_ms(self) -> float:
+        """From the first request to the beginning of the answer: the upstream's time, and that of targets that failed."""
+        return 0.0 if self._sent_at is None or self.first_at is None else 1000 * (self.first_at - self._sent_at)
+
+    @property
     def attempt_first_ms(self) -> float | None:
         """How long the first content of the attempt took; None while there is none."""
         return None if self.first_at is None else 1000 * (self.first_at - self._began)

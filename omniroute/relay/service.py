@@ -36,6 +36,7 @@ from omniroute.relay.counting import NoCount, can_estimate, counting_lane, estim
 from omniroute.relay.exhausted import problem_of
 from omniroute.relay.fitting import fitted
 from omniroute.relay.gate import Gate
+from omniroute.relay.headers import answer_headers
 from omniroute.relay.lane import Lane, Stream
 from omniroute.relay.lanes import lane_for
 from omniroute.relay.ledger import CLIENT_GONE, Entry, Ledger
@@ -157,7 +158,7 @@ class Relay:
             flow.heartbeat = self.times.heartbeat
         reply.headers = {
             **(entry.media if ask.service else STREAM_HEADERS),
-            **(_headers(entry) if entry.first_at is not None else entry.limit_headers),
+            **(answer_headers(entry) if entry.first_at is not None else entry.limit_headers),
         }
         return reply
 
@@ -242,7 +243,7 @@ class Relay:
         if body is None:
             raise UpstreamFailed(walk.exhausted())
         entry.settle(200)
-        return Reply(200, {"Content-Type": "application/json", **_headers(entry)}, body)
+        return Reply(200, {"Content-Type": "application/json", **answer_headers(entry)}, body)
 
     def _first_answer(self, ask: Ask, walk: Walk, entry: Entry, candidates: Iterable[Candidate]) -> bytes | None:
         for candidate in candidates:
@@ -329,37 +330,6 @@ STREAM_HEADERS = {
 EVENTS = "text/event-stream"
 LONG_CONTEXT_BETA = "context-1m-2025-08-07"  # measured with Claude Code 2.1.197, 2026-11-22
 DRAINED = Problem(503, "draining", "The gateway is restarting and had to end this answer.", "Send the request again.")
-
-
-def _headers(entry: Entry) -> dict[str, str]:
-    """What is known once the answer has begun; see docs/api.md."""
-    candidate = entry.candidate
-    assert candidate is not None
-    headers = {
-        "X-OmniRoute-Provider": candidate.target.provider.prefix,
-        "X-OmniRoute-Model": candidate.target.model,
-        "X-OmniRoute-Connection": candidate.connection.id,
-        "X-OmniRoute-Decision": entry.decision,
-        "X-OmniRoute-Overhead-Ms": f"{entry.overhead_ms:.1f}",
-        **entry.limit_headers,
-    }
-    if entry.upstream_request_id:
-        headers["X-OmniRoute-Upstream-Request-Id"] = entry.upstream_request_id
-    if entry.dropped:
-        headers["X-OmniRoute-Dropped"] = _listed(entry.dropped)
-    if entry.usage is not None and entry.usage.input is not None:
-        headers["X-OmniRoute-Tokens-In"] = str(entry.usage.input)
-    if entry.usage is not None and entry.usage.output is not None and not entry.ask.stream:
-        headers["X-OmniRoute-Tokens-Out"] = str(entry.usage.output)
-        if (micro_dollars := entry.cost) is not None:
-            headers["X-OmniRoute-Cost"] = f"{micro_dollars / 1_000_000:.6f}"
-    return headers
-
-
-def _listed(names: tuple[str, ...], room: int = 2000) -> str:
-    """The names for a header, as many as fit; all of them stand in the log row."""
-    text = ", ".join(names)
-    return text if len(text) <= room else text[: text.rindex(",", 0, room)] + ", ..."
 
 
 def _with_long_context(ask: Ask) -> Ask:

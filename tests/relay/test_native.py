@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -140,3 +141,11 @@ def test_headers_say_who_answered(here: Gateway, upstream: Upstream) -> None:
     assert told["x-request-id"] == told["request-id"] == logged(here, answer)["id"]
     assert (told["x-omniroute-tokens-in"], told["x-omniroute-tokens-out"]) == ("19", "17")
     assert float(told["x-omniroute-overhead-ms"]) >= 0
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_headers_tell_the_gateways_part_from_the_upstreams(here: Gateway, stream: bool) -> None:
+    told = ask(here, CHAT, model="chat/slow-0.1", stream=stream).headers
+    timed = re.fullmatch(r"gateway;dur=(\d+\.\d), upstream;dur=(\d+\.\d)", told["server-timing"])
+    assert timed is not None and timed[1] == told["x-omniroute-overhead-ms"]
+    assert float(timed[2]) >= 95  # what the upstream waits is no part of the gateway's
