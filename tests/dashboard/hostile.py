@@ -74,7 +74,7 @@ def settle(services: Services, by: Actor, base_url: str) -> dict[str, str]:
 
 def _limits(services: Services, ids: dict[str, str]) -> None:
     """An alert with the key's name, and a limit that the upstream is said to have."""
-    services.shared.spend([Part(f"key:{ids['key_id']}:tokens per day", 2 * 10**9, 1, 3e9)])
+    services.shared.spend([Part(f"key:{ids['key_id']}:tokens per day", int(services.clock.now()), 1, 3e9)])
     services.board.told(ids["connection_id"], [Learned(HOSTILE, 5, 5, 1.0, None, services.clock.now(), 60)])
 
 

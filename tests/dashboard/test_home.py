@@ -94,7 +94,7 @@ def test_alerts_stand_on_top_and_their_number_on_every_page(desk: Desk, admin: B
     desk.services.budgets.put({"api_key_id": key.id, "period": "day", "limit_usd": 10}, desk.by)
     page = admin.open("/dashboard/keys")
     assert page.links()["1 alert"] == "/#alerts"
-    desk.services.shared.spend([Part(f"key:{key.id}:USD per day", 2 * 10**9, 9_000_000, 3e9)])
+    desk.services.shared.spend([Part(f"key:{key.id}:USD per day", int(desk.services.clock.now()), 9_000_000, 3e9)])
     desk.services.keys.update(key.id, {"name": "CI 2"}, desk.by)  # so that it is looked at anew, not in three seconds
     page = admin.open("/dashboard/keys").follow("2 alerts")
     (box,) = [each for each in page.root.all("section") if each.attrs.get("id") == "alerts"]

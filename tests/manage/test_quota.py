@@ -80,7 +80,7 @@ def test_how_limits_and_quotas_stand(api: Api) -> None:
     api("POST", "/api/usage/budget", {"apiKeyId": key, "period": "month", "limit_usd": 10})
     row = api("POST", "/api/providers", {"provider": "agentrouter", "name": "c", "apiKey": KEY, "quota": QUOTA})[1]["connection"]
     services = api.house.services
-    services.shared.spend([Part(f"connection:{row['id']}", 2 * 10**9, 10_000_000, 3e9)])
+    services.shared.spend([Part(f"connection:{row['id']}", int(services.clock.now()), 10_000_000, 3e9)])
     services.board.told(row["id"], [Learned("5h", None, None, 0.25, START + 3600, START, 18_000)])
     status, told = api("GET", "/api/quota")
     assert status == 200

@@ -105,7 +105,7 @@ def test_the_worse_first_and_kept_for_three_seconds(parts: Parts) -> None:
     found = alerts(parts)
     assert found.current() == ()
     counter = f"key:{key}:tokens per "
-    parts.shared.spend([Part(counter + "day", 2 * 10**9, 15, 3e9), Part(counter + "month", 2 * 10**9, 15, 3e9)])
+    parts.shared.spend([Part(counter + "day", int(START), 15, 3e9), Part(counter + "month", int(START), 15, 3e9)])
     parts.clock.move(2.9)
     assert found.current() == ()
     parts.clock.move(0.1)
@@ -138,3 +138,15 @@ def test_a_worker_that_never_saw_its_database_says_so(parts: Parts, tmp_path: Pa
 def test_rows_that_were_lost(parts: Parts, dropped: int, title: str) -> None:
     (alert,) = alerts(parts, dropped=dropped).current()
     assert (alert.kind, alert.title, alert.link) == ("log_rows_dropped", title, "/dashboard/logs")
+
+
+def test_a_database_that_takes_no_writes(parts: Parts) -> None:
+    parts.database.not_written = True
+    (alert,) = alerts(parts).current()
+    assert (alert.kind, alert.severity) == ("database_not_written", "bad")
+    parts.store.stale_since = START
+    (alert,) = alerts(parts).current()
+    assert alert.kind == "database_away"
+    parts.store.stale_since = None
+    parts.database.write(lambda session: None)
+    assert alerts(parts).current() == ()
