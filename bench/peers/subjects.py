@@ -129,7 +129,7 @@ def litellm(place: Place) -> Subject:
     command += ["--num_workers", str(WORKERS)]
     title = f"LiteLLM {install.versions()['litellm']}"
     began = time.monotonic()
-    server = _start(place, title, command, port, LITELLM_SETTINGS).wait_until_up("/health/readiness", 300)
+    server = _start(place, title, command, port, LITELLM_SETTINGS).wait_until_up("/health/readiness", 180)
     ready = time.monotonic() - began
     return Subject(title, {name: Way(server.url, server, name, MASTER) for name in WAYS}, ready)
 
