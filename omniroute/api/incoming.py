@@ -15,6 +15,8 @@ from omniroute.relay.ask import Ask
 from omniroute.relay.client_line import ClientLine
 from omniroute.routing.resolve import require_allowed
 
+LONGEST_CODING = 20  # characters; what is longer may be a key in the wrong header, and is not said again
+
 
 def read_ask(
     request: Request,
@@ -86,6 +88,7 @@ def require_plain(request: Request) -> None:
     environ = request.environ
     encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").lower()
     if encoding not in ("", "identity"):
-        raise BadRequest(f"The body is compressed ({encoding[:40]}); send it as it is.")
+        named = f" ({encoding})" if len(encoding) <= LONGEST_CODING else ""
+        raise BadRequest(f"The body is compressed{named}; send it as it is.")
     if (coding := environ.get("HTTP_TRANSFER_ENCODING")) is not None and coding.lower() != "chunked":
-        raise BadRequest(f"The transfer coding '{coding[:40]}' is not spoken here; send the body as it is, or in chunks.")
+        raise BadRequest("This transfer coding is not spoken here; send the body as it is, or in chunks.")

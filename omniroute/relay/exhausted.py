@@ -55,7 +55,7 @@ def none_available(left: tuple[LeftOut, ...], entry: Entry, plan: Plan, now: flo
         return Problem(
             404,
             "no_connection",
-            f"No connection named '{entry.ask.pinned}' serves this model.",
+            f"No connection named '{redact(entry.ask.pinned or '')[:100]}' serves this model.",
             "Leave X-OmniRoute-Connection out, or give the id of one of this provider's connections.",
             request_id=entry.ask.request_id,
         )
