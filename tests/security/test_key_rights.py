@@ -26,7 +26,7 @@ MANAGERS: dict[str, tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, A
     "some endpoints": (
         {
             "scopes": ["manage", "relay"],
-            "allowedEndpoints": ["/api/keys", "/api/usage/budget", "/api/settings/import", "/v1/chat/*"],
+            "allowedEndpoints": ["/api/keys", "/api/usage/budget", "/api/settings/import", "/v1/chat/*", "/v1/?mages/*"],
         },
         [
             {"scopes": ["relay"], "allowedEndpoints": ["/v1/chat/completions"]},
@@ -44,6 +44,7 @@ MANAGERS: dict[str, tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, A
             {"scopes": ["manage"], "allowedEndpoints": ["/api/keysX"]},
             {"scopes": ["relay"], "allowedEndpoints": ["/v1/ch*"]},
             {"scopes": ["relay"], "allowedEndpoints": ["/v1/[!x]*"]},
+            {"scopes": ["relay"], "allowedEndpoints": ["/v1/*mages/*"]},
         ],
     ),
     "ends soon": (
