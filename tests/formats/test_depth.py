@@ -9,7 +9,7 @@ from omniroute.errors import BadRequest
 from omniroute.formats import ir
 from omniroute.formats.arguments import is_object, object_of
 from omniroute.formats.body import read_body
-from omniroute.formats.depth import DEEPEST, too_deep
+from omniroute.formats.depth import DEEPEST, MOST_VALUES, too_deep, too_many
 
 
 def text(levels: int) -> str:
@@ -34,3 +34,14 @@ def test_what_is_too_deep_even_to_read() -> None:
     assert object_of(ir.ToolCall("c", "f", text(5000))) == {"arguments": text(5000)}
     with pytest.raises(BadRequest, match="not valid JSON"):
         read_body(text(5000).encode())
+
+
+@pytest.mark.parametrize(
+    ("one", "refused"),
+    [(b"[],", True), (b"{},", True), (b"1,", True), (b'"",', True), (b'{"a":1},', True), (b'"[,{",', False), (b'"\\",",', False)],
+)
+def test_values_are_counted_and_not_what_stands_in_texts(one: bytes, refused: bool) -> None:
+    count = MOST_VALUES if refused else MOST_VALUES // 2
+    raw = b"[" + one * count + b"1]"
+    assert too_many(raw) is refused
+    assert too_many(raw, most=4 * MOST_VALUES) is False
