@@ -47,9 +47,13 @@ def start(
         shutil.copytree(prepared, data)
     else:
         prepare(folder, given)
+    return serve(folder, given).wait_until_up("/readyz", seconds)
+
+
+def serve(folder: Path, given: Mapping[str, str]) -> Server:
+    """gunicorn with these settings, as it was just started."""
     gunicorn = [PYTHON, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]
-    server = Server("the gateway", gunicorn, folder / "gateway.log", f"http://127.0.0.1:{port}", given, cwd=folder)
-    return server.wait_until_up("/readyz", seconds)
+    return Server("the gateway", gunicorn, folder / "gateway.log", f"http://127.0.0.1:{given['PORT']}", given, cwd=folder)
 
 
 def settings(folder: Path) -> dict[str, str]:

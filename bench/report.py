@@ -18,7 +18,7 @@ from bench.figures import Outcome, Round
 from bench.processes import ROOT
 
 RESULTS = ROOT / "bench" / "results"
-FIGURES = (("events_per_s", "p50_ms"), ("rps", "p50_ms"), ("first_paint_ms", "next_paint_ms"))
+FIGURES = (("events_per_s", "p50_ms"), ("rps", "p50_ms"), ("first_paint_ms", "next_paint_ms"), ("ready_s",))
 STACK = ("flask", "gunicorn", "gevent", "requests", "urllib3", "sqlalchemy", "orjson")
 
 

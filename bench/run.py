@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import gateway, log, page, paint, report
+from bench import gateway, log, page, paint, ready, report
 from bench.figures import MEASUREMENTS, PACED_EVENTS, PACED_SECONDS, Measurement, Outcome, Round, Shot, judge
 from bench.processes import PYTHON, ROOT, NotStarted, Server, free_port, get_json, resident_mb
 
@@ -151,7 +151,9 @@ def start_gateway(stack: ExitStack, here: Stand, folder: Path) -> None:
     for name in ("second", "third"):
         management.add_connection(management.add_node(name, fast, "openai-compatible"), "sk-bench")
     management.add_combo("three", *(f"{prefix}/bench-model" for prefix in ("chat", "second", "third")))
-    here.key = management.add_key("bench")
+    for kind in ("chat", "responses", "messages", "gemini", "paced"):
+        management.add_combo(f"two-{kind}", f"{kind}/bench-model", "second/bench-model")
+    here.key = management.add_key("bench", requestsPerMinute=1_000_000, tokensPerMinute=1_000_000_000, maxConcurrent=100_000)
 
 
 # Measuring ------------------------------------------------------------------------------
@@ -163,6 +165,9 @@ def measure(here: Stand, what: Measurement, runs: int, short: bool) -> list[Roun
             return [{}]
         with tempfile.TemporaryDirectory(prefix="bench-log-") as folder:
             return log.measure(Path(folder), what, here.upstreams["fast"], runs, short)
+    if what.name == "ready":
+        with tempfile.TemporaryDirectory(prefix="bench-ready-") as folder:
+            return [{}] if here.gateway is None else ready.measure(Path(folder), what, runs, short)
     if what.name == "paint":
         return [{}] if here.gateway is None else paint.measure(here.gateway.url, what, runs, short)
     subjects = [each for each in what.subjects if each not in ("gateway", "plain") or here.gateway]
