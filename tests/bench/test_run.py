@@ -44,7 +44,7 @@ def test_a_short_run(tmp_path: Path) -> None:
 
 
 def test_stopped_in_the_middle_it_stops_everything(tmp_path: Path) -> None:
-    with benchmark(tmp_path, "--only", "paced") as run:
+    with benchmark(tmp_path, "--only", "paced-500") as run:
         until(lambda: any("load.py" in each for each in left_over(tmp_path)), 30, lambda: "a load to run")
         run.send_signal(signal.SIGINT)
         _, errors = run.communicate(timeout=60)
