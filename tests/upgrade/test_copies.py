@@ -84,3 +84,12 @@ def test_a_copy_can_be_put_back(lite: Olden) -> None:
     shutil.copyfile(copy, lite.file)
     assert lite.rows() == before
     assert lite.told("migrate").returncode == 0
+
+
+def test_a_migration_that_fails_leaves_no_copy_of_what_was_not_changed(lite: Olden) -> None:
+    lite.bring_to("0004")
+    lite.execute("CREATE TABLE budgets (id TEXT PRIMARY KEY)")
+    before = lite.rows()
+    done = lite.told("migrate")
+    assert done.returncode == 1 and done.stderr.endswith("table budgets already exists; nothing was changed\n"), done.stderr
+    assert lite.rows() == before and lite.copies() == []
