@@ -159,14 +159,17 @@ def shoot(load: Load, subject: Subject, count: int, seconds: float) -> Shot:
     if running.returncode:
         raise NotStarted(f"the load on {subject.title} ended with status {running.returncode}")
     seen: Shot = json.loads(output)
-    if pids:
+    if gone := len(set(pids) - set(subject.pids(load.way))):
+        seen["ended"] = gone
+    elif pids:
         seen["cpu_ms"] = round(1000 * (cpu_seconds(pids) - before) / max(1, seen["asked"]), 3)
     return {**seen, "memory_mb": round(most, 1)} if most else seen
 
 
 def told(seen: Shot) -> str:
+    ended = f" ({seen['ended']} of its processes ended)" if "ended" in seen else ""
     lost = f" ({seen['lost']} of {seen['asked']} lost: {seen['status']} {seen['failed']})" if seen["lost"] else ""
-    return f"{seen['rps']:g}/s p50 {seen['p50_ms'] or 0:g} ms{lost}"
+    return f"{seen['rps']:g}/s p50 {seen['p50_ms'] or 0:g} ms{lost}{ended}"
 
 
 if __name__ == "__main__":

@@ -117,11 +117,18 @@ FIGURES = (
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A figure of a subject, the median of the rounds. `lost` of `asked` requests had no right answer."""
+    """A figure of a subject, the median of the rounds. `lost` of `asked` requests had no right answer; `ended` of its processes
+    ended meanwhile.
+    """
 
     value: float | None
     lost: int = 0
     asked: int = 0
+    ended: int = 0
+
+    @property
+    def sound(self) -> bool:
+        return not self.lost and not self.ended
 
 
 def cell(figure: Figure, rounds: Sequence[Round], subject: str) -> Cell:
@@ -129,12 +136,13 @@ def cell(figure: Figure, rounds: Sequence[Round], subject: str) -> Cell:
     values = [value for seen in shots if (value := figure.value(seen, subject)) is not None]
     lost = sum(seen[subject].get("lost", 0) for seen in shots)
     asked = sum(seen[subject].get("asked", 0) for seen in shots)
-    return Cell(statistics.median(values) if values and lost < asked + (not asked) else None, lost, asked)
+    ended = sum(seen[subject].get("ended", 0) for seen in shots)
+    return Cell(statistics.median(values) if values and lost < asked + (not asked) else None, lost, asked, ended)
 
 
 def ratio(figure: Figure, rounds: Sequence[Round], ours: str, peer: str) -> float | None:
     """How many times better `ours` does, the median of the rounds' own ratios; None where one lost anything or has no figure."""
-    if cell(figure, rounds, ours).lost or cell(figure, rounds, peer).lost:
+    if not cell(figure, rounds, ours).sound or not cell(figure, rounds, peer).sound:
         return None
     found = []
     for each in rounds:

@@ -4,8 +4,8 @@
 | --- | --- |
 | OmniRoute | gunicorn with 2 workers; a client key is asked for, log rows and usage on, SQLite |
 | bare relay | Flask and requests under gunicorn with 2 workers: this stack's limit, it does nothing but pass on |
-| LiteLLM | `--num_workers 2`, a master key, "Production Best Practices" of its documentation (2026-10): no debug, errors only,
-  LITELLM_MODE=PRODUCTION; without its database, so it keeps no log rows and no spend |
+| LiteLLM | `--num_workers 2`, patience with a slow worker, a master key, "Production Best Practices" of its documentation
+  (2026-10): no debug, errors only, LITELLM_MODE=PRODUCTION; without its database, so it keeps no log rows and no spend |
 | Portkey | its server for node, NODE_ENV=production and --headless (no page that shows logs), in 2 workers of node:cluster:
   it has no setting for more than one process; it asks for no key of its own and keeps no log |
 """
@@ -126,7 +126,8 @@ def litellm(place: Place) -> Subject:
     config.write_text(LITELLM_CONFIG.format(**place.upstreams, master=MASTER))
     port = free_port()
     command = [str(program), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--num_workers", str(WORKERS)]
+    # Its server ends a worker that says nothing for 5 s, as at the start on a slow machine, and begins another.
+    command += ["--num_workers", str(WORKERS), "--timeout_worker_healthcheck", "60"]
     title = f"LiteLLM {install.versions()['litellm']}"
     began = time.monotonic()
     server = _start(place, title, command, port, LITELLM_SETTINGS).wait_until_up("/health/readiness", 180)

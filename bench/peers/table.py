@@ -77,4 +77,5 @@ def _told(each: Cell) -> str:
     if each.value is None:
         return f"all {each.asked} lost" if each.asked else ""
     shown = f"{each.value:,.0f}" if abs(each.value) >= 100 else f"{each.value:.2f}"
-    return f"{shown}, {each.lost} of {each.asked} lost" if each.lost else shown
+    lost = f", {each.lost} of {each.asked} lost" if each.lost else ""
+    return shown + lost + (f", {each.ended} processes ended" if each.ended else "")

@@ -51,6 +51,13 @@ def test_a_gateway_that_lost_something_has_no_ratio() -> None:
     assert "all 10 lost" in table.text(document(seen, omniroute="OmniRoute 1", litellm="LiteLLM 2"))
 
 
+def test_a_gateway_that_lost_a_worker_has_no_ratio_either() -> None:
+    seen = rounds({"omniroute": 400, "litellm": 100}, {"omniroute": 400, "litellm": 100})
+    seen[1]["chat"]["litellm"] |= {"ended": 1}
+    assert ratio(RATE, seen, "omniroute", "litellm") is None
+    assert "100, 1 processes ended" in table.text(document(seen, omniroute="OmniRoute 1", litellm="LiteLLM 2"))
+
+
 def document(seen: list[Round], **subjects: str) -> dict[str, Any]:
     about = {"date": "2026-11-27T00:00:00", "commit": "abc", "cpu": "a cpu", "cores": 2, "python": "3.11", "load_before": 0.1}
     return {**about, "subjects": subjects, "skipped": {"portkey": "there is no node"}, "rounds": seen}
