@@ -12,7 +12,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request
 
-from bench.processes import PYTHON, ROOT, NotStarted, Server, direct, environment, free_port
+from bench.processes import ROOT, SERVED_BY, NotStarted, Server, direct, environment, free_port
 
 # Nobody's: it guards made-up keys in a temporary directory. With the marks of tests/canaries.py, by which tests search for it.
 PASSWORD = "c4naryQ-password-of-the-admin-c4naryQ-end"
@@ -52,7 +52,7 @@ def start(
 
 def serve(folder: Path, given: Mapping[str, str]) -> Server:
     """gunicorn with these settings, as it was just started."""
-    gunicorn = [PYTHON, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]
+    gunicorn = [SERVED_BY, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]
     return Server("the gateway", gunicorn, folder / "gateway.log", f"http://127.0.0.1:{given['PORT']}", given, cwd=folder)
 
 
@@ -62,7 +62,7 @@ def settings(folder: Path) -> dict[str, str]:
 
 def prepare(folder: Path, given: Mapping[str, str]) -> None:
     """Secrets, tables and the admin's password, as a first start makes them. Raises NotStarted."""
-    command = [PYTHON, "-m", "omniroute", "prepare"]
+    command = [SERVED_BY, "-m", "omniroute", "prepare"]
     made = subprocess.run(command, cwd=folder, env=environment(given), capture_output=True, text=True, timeout=60)
     if made.returncode:
         raise NotStarted(f"'omniroute prepare' ended with status {made.returncode}:\n{made.stdout}{made.stderr}")

@@ -20,6 +20,7 @@ from urllib.request import ProxyHandler, build_opener
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
+SERVED_BY = str(Path.cwd() / os.environ.get("AS_INSTALLED", PYTHON))  # what gateways and the bare relay run under
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 direct = build_opener(ProxyHandler({}))  # loopback never goes through a proxy

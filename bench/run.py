@@ -31,7 +31,7 @@ from typing import Any
 
 from bench import gateway, log, page, paint, ready, report
 from bench.figures import MEASUREMENTS, PACED_EVENTS, PACED_SECONDS, Measurement, Outcome, Round, Shot, judge
-from bench.processes import PYTHON, ROOT, NotStarted, Server, free_port, get_json, resident_mb
+from bench.processes import PYTHON, ROOT, SERVED_BY, NotStarted, Server, free_port, get_json, resident_mb
 
 WORKERS = 2
 BUSY = 0.7  # load average before anything of ours runs
@@ -125,7 +125,7 @@ def start_upstream(log: Path, options: Sequence[str] = ()) -> Server:
 
 def start_bare(log: Path, upstream: str) -> Server:
     address = f"127.0.0.1:{free_port()}"
-    command = [PYTHON, "-m", "gunicorn", "-c", str(ROOT / "bench" / "bare_conf.py"), "--workers", str(WORKERS)]
+    command = [SERVED_BY, "-m", "gunicorn", "-c", str(ROOT / "bench" / "bare_conf.py"), "--workers", str(WORKERS)]
     env = {"BARE_UPSTREAM": upstream, "HOME": str(log.parent)}
     return Server("the bare relay", [*command, "--bind", address, "bench.bare:app"], log, f"http://{address}", env)
 
