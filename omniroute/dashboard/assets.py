@@ -34,10 +34,15 @@ FOLDER = Path(__file__).resolve().parents[2] / "static"
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    body: bytes
-    packed: bytes | None  # gzip, for kinds that gain by it
+    """One file, as it is held: in gzip where `packed`, since nearly every browser takes that, and else as it is."""
+
+    held: bytes
+    packed: bool
     kind: str
     digest: str
+
+    def as_it_is(self) -> bytes:
+        return gzip.decompress(self.held) if self.packed else self.held
 
 
 @cache
@@ -48,8 +53,9 @@ def load(folder: Path) -> Mapping[str, Asset]:
         kind = TYPES.get(path.suffix)
         if kind and path.is_file():
             body = path.read_bytes()
-            packed = gzip.compress(body, 9, mtime=0) if path.suffix in COMPRESSED else None
-            found[path.relative_to(folder).as_posix()] = Asset(body, packed, kind, sha256(body).hexdigest()[:12])
+            packed = path.suffix in COMPRESSED
+            held = gzip.compress(body, 9, mtime=0) if packed else body
+            found[path.relative_to(folder).as_posix()] = Asset(held, packed, kind, sha256(body).hexdigest()[:12])
     return MappingProxyType(found)
 
 
@@ -62,11 +68,11 @@ def asset(services: Services, filename: str) -> Response:
     found = load(FOLDER).get(filename)
     if found is None:
         abort(404)
-    packed = found.packed if request.accept_encodings["gzip"] else None
-    response = Response(found.body if packed is None else packed, content_type=found.kind)
-    if found.packed is not None:
+    packed = found.packed and bool(request.accept_encodings["gzip"])
+    response = Response(found.held if packed else found.as_it_is(), content_type=found.kind)
+    if found.packed:
         response.vary.add("Accept-Encoding")
-    if packed is not None:
+    if packed:
         response.content_encoding = "gzip"
     response.set_etag(found.digest)
     response.cache_control.public = True

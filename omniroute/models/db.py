@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import DeclarativeBase, Session, configure_mappers
 from sqlalchemy.pool import StaticPool
@@ -38,6 +37,8 @@ T = TypeVar("T")
 WRITE_WAIT = 10.0  # seconds
 CONNECTIONS = 5  # of a process to Postgres at the most
 READ_WAIT = 1.0  # seconds; in WAL a reader waits only while the log is recovered, and then it stalls the loop
+
+SMALL_CACHE = "cache_size=-512"  # kB a connection, a quarter of SQLite's own: the system has the file in memory as well
 
 # Names that are the same on SQLite and Postgres, so that a later migration can drop what an earlier one made.
 NAMING = {
@@ -199,11 +200,20 @@ class Database:
         return opened
 
 
+def inserting(*, sqlite: bool) -> Callable[[Any], Any]:
+    """An INSERT of the database's own, which may say what happens to a row that is there."""
+    if sqlite:
+        return sqlite_insert
+    from sqlalchemy.dialects.postgresql import insert  # deferred: an SQLite installation does without its two megabytes
+
+    return insert
+
+
 def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
     """Add `rows` (all with the same keys) in one statement; one whose primary or unique key is there already is left alone."""
     if not rows:
         return
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    insert = inserting(sqlite=session.get_bind().dialect.name == "sqlite")
     session.connection().execute(insert(table).on_conflict_do_nothing(), list(rows))
 
 
@@ -223,7 +233,7 @@ class _Opened:
         if not self.direct:
             path = sa.make_url(url).database or ""
             connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-            for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=0"):
+            for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=0", SMALL_CACHE):
                 connection.execute(f"PRAGMA {pragma}").close()
             self.direct.append(connection)
         return self.direct[0]
@@ -239,9 +249,9 @@ def _open_sqlite(url: str, write_wait: float) -> _Opened:
     # What a failing statement was given has no place in a log.
     reading = sa.create_engine(url, pool_size=5, max_overflow=20, connect_args=reads, hide_parameters=True)
     writing = sa.create_engine(url, poolclass=StaticPool, connect_args=writes, hide_parameters=True)
-    sa.event.listen(reading, "connect", _on_connect("query_only=ON"))
+    sa.event.listen(reading, "connect", _on_connect("query_only=ON", SMALL_CACHE))
     sa.event.listen(reading, "begin", _on_begin("BEGIN"))
-    sa.event.listen(writing, "connect", _on_connect("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"))
+    sa.event.listen(writing, "connect", _on_connect("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", SMALL_CACHE))
     sa.event.listen(writing, "begin", _on_begin("BEGIN IMMEDIATE"))
     return _Opened(os.getpid(), reading, writing, one_thread() if cooperative() else None, threading.Lock())
 

@@ -26,7 +26,10 @@ class _Connection(psycopg.Connection[Any]):
 
 
 def open_postgres(url: str, connections: int) -> sa.Engine:
-    """A small pool, since hosted plans allow few connections: whoever finds all of them in use waits for one. No prepared statements: a pooler between may mix them up."""
+    """A small pool, since hosted plans allow few connections: whoever finds all of them in use waits for one.
+
+    No prepared statements: a pooler between may mix them up.
+    """
     engine = sa.create_engine(
         url,
         pool_size=connections,

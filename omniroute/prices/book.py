@@ -111,8 +111,8 @@ def listed(provider_id: str, model: str) -> Dated:
 
 
 def _find(section: str, name: str) -> Any:
-    own = _sections()[section]
-    for each in (own, *(_sections()[other] for other in own.others)):
+    own = _section(section)
+    for each in (own, *(_section(other) for other in own.others)):
         row = each.names.get(name, len(each.prices))
         row = next((earlier for earlier, clause in each.patterns if earlier < row and _fits(clause, name)), row)
         if row < len(each.prices):
@@ -143,17 +143,16 @@ def edition() -> tuple[str, str]:
     return _table()[0]
 
 
-def _sections() -> dict[str, Section]:
-    return _table()[1]
+@cache
+def _table() -> tuple[tuple[str, str], dict[str, bytes]]:
+    """Each section as text: most gateways ask for few of them, and as objects all of them take two megabytes of each worker."""
+    document = orjson.loads(TABLE.read_bytes())
+    return (document["version"], document["made"]), {name: orjson.dumps(each) for name, each in document["sections"].items()}
 
 
 @cache
-def _table() -> tuple[tuple[str, str], dict[str, Section]]:
-    document = orjson.loads(TABLE.read_bytes())
-    return (document["version"], document["made"]), {name: _section(each) for name, each in document["sections"].items()}
-
-
-def _section(document: Mapping[str, Any]) -> Section:
+def _section(name: str) -> Section:
+    document = orjson.loads(_table()[1][name])
     names: dict[str, int] = {}
     patterns = []
     for row, each in enumerate(document["models"]):

@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from omniroute.clock import AHEAD, LONGEST_LEASE
-from omniroute.models.db import Database
+from omniroute.models.db import Database, inserting
 from omniroute.models.shared import ConditionRow, HoldRow, ReportRow, TurnRow
 from omniroute.routing.health import FINE, Condition, Health, Place
 from omniroute.state.conditions import condition_document, condition_of, outdated, place_text
@@ -30,7 +28,7 @@ class SqlState:
     in_database = True
 
     def __init__(self, database: Database) -> None:
-        self._insert = sqlite_insert if database.is_sqlite else postgresql_insert
+        self._insert = inserting(sqlite=database.is_sqlite)
         self._transactions = Transactions(database)
         self._tickets = tickets = SqlTickets(database)
         self.reserve, self.release, self.settle, self.spend = tickets.reserve, tickets.release, tickets.settle, tickets.spend

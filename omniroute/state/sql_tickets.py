@@ -16,13 +16,11 @@ from typing import Any, TypeVar
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from omniroute.clock import AHEAD
 from omniroute.limits.limit import NEVER, Line
-from omniroute.models.db import Database
+from omniroute.models.db import Database, inserting
 from omniroute.models.shared import CounterRow, TicketRow
 from omniroute.state.counters import Granting, Step, blocking, steps, window_of
 from omniroute.state.shared import Lapsed, Part, Reserved, Settlement
@@ -67,7 +65,7 @@ LAPSED = (
 class SqlTickets:
     def __init__(self, database: Database) -> None:
         self._transactions = Transactions(database)
-        insert = sqlite_insert if database.is_sqlite else postgresql_insert
+        insert = inserting(sqlite=database.is_sqlite)
         self._add = _adding(insert(COUNTERS))
         self._add_ticket = insert(TICKETS).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
         by_id = TICKETS.c.id if database.is_sqlite else TICKETS.c.id.collate("C")  # the order that Python sorts them in

@@ -7,11 +7,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.orm import Session
 
 from omniroute.errors import Missing
-from omniroute.models.db import Database
+from omniroute.models.db import Database, inserting
 from omniroute.models.logs import LogRow
 from omniroute.models.paging import Page
 from omniroute.routing.configuration import Configuration
@@ -136,7 +135,7 @@ def insert(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     connection = session.connection()
     if connection.dialect.name != "sqlite":
-        statement = postgresql_insert(LogRow).on_conflict_do_nothing().returning(LogRow.id)
+        statement = inserting(sqlite=False)(LogRow).on_conflict_do_nothing().returning(LogRow.id)
         return list(connection.execute(statement, list(rows)).scalars())
     # The transaction has the lock of everything, so asking first is safe, and half the work of having each row returned.
     there = set(connection.execute(sa.select(LogRow.id).where(LogRow.id.in_([row["id"] for row in rows]))).scalars())

@@ -10,10 +10,9 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from omniroute.models.db import inserting
 from omniroute.models.usage import BOUNDS, DIMENSIONS, SUMS, DayRow, HourRow
 
 HOUR, DAY = 3600, 86_400  # seconds
@@ -94,7 +93,6 @@ def _row(group: Group, added: Counter[str]) -> dict[str, Any]:
 
 @cache
 def _adding(dialect: str, table: Any) -> Any:
-    insert = sqlite_insert if dialect == "sqlite" else postgresql_insert
-    statement = insert(table)
+    statement = inserting(sqlite=dialect == "sqlite")(table)
     more = {name: table.c[name] + statement.excluded[name] for name in SUMS}
     return statement.on_conflict_do_update(index_elements=["at", "digest"], set_=more)
