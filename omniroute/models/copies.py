@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from omniroute.models.schema import SchemaError
 
 KEPT = 3  # the last so many; each holds all that the database did
+_NAME = re.compile(r"(?P<of>.+)-\d{4}-(?P<time>\d{8}T\d{6}Z)\.backup(?P<suffix>\.\w+)?")  # revisions are four digits
 
 
 def put_aside(path: Path, revision: str) -> Path:
@@ -41,13 +43,19 @@ def put_aside(path: Path, revision: str) -> Path:
 
 
 def keep_the_last(newest: Path) -> None:
-    """Delete older copies beside this one, but for the last KEPT. One that can't be deleted stays."""
-    name, suffix = newest.name.split("-")[0], newest.suffix
-    found = sorted(newest.parent.glob(f"{name}-*-*.backup{suffix}"), key=_made)
-    for old in found[:-KEPT]:
+    """Delete older copies beside this one, which has just been made, but for the last KEPT with it. One that can't be deleted
+    stays, as does whatever has another name: that is the operator's own.
+    """
+    made = _NAME.fullmatch(newest.name)
+    if made is None:
+        return
+    others = [
+        (found["time"], each)
+        for each in newest.parent.iterdir()
+        if each != newest
+        and (found := _NAME.fullmatch(each.name))
+        and (found["of"], found["suffix"]) == (made["of"], made["suffix"])
+    ]
+    for _, old in sorted(others)[: 1 - KEPT]:
         with contextlib.suppress(OSError):
             old.unlink()
-
-
-def _made(copy: Path) -> str:
-    return copy.name.removesuffix(f".backup{copy.suffix}").rpartition("-")[2]
