@@ -51,39 +51,53 @@ def migrate(url: str, folder: Path = FOLDER, known: Sequence[str] = REVISIONS, l
     Raises SchemaError when the database is from a newer version, or can't be reached or changed.
     """
     try:
-        with _sqlite(url, lock_seconds) if url.startswith("sqlite") else _postgres(url, lock_seconds) as connection:
-            done = _bring_up(connection, folder, known)
+        with (
+            _no_copy_of_the_unchanged() as copied,
+            _sqlite(url, lock_seconds) if url.startswith("sqlite") else _postgres(url, lock_seconds) as connection,
+        ):
+            before = _bring_up(connection, folder, known, copied)
     except sa.exc.DatabaseError as exc:
         reason = str(exc.orig).strip().partition("\n")[0]
         raise SchemaError(f"the database can't be brought to this version: {reason}; nothing was changed{_remedy(exc)}") from exc
     except OSError as exc:
         raise SchemaError(f"the database can't be brought to this version: {exc}; nothing was changed") from exc
-    if done.backup is not None:
-        copies.keep_the_last(done.backup)
-    return done
+    backup = copied[0] if copied else None
+    if backup is not None:
+        copies.keep_the_last(backup)
+    return Migrated(before, backup)
+
+
+@contextlib.contextmanager
+def _no_copy_of_the_unchanged() -> Iterator[list[Path]]:
+    """The copies that are made within. Whatever fails there, the commit included, has changed nothing: they go again, or each
+    try of a restart policy would leave one more on a disk that is full.
+    """
+    made: list[Path] = []
+    try:
+        yield made
+    except BaseException:
+        for copy in made:
+            with contextlib.suppress(OSError):
+                copy.unlink()
+        raise
 
 
 def _remedy(exc: sa.exc.DatabaseError) -> str:
     return REMEDIES.get(str(getattr(exc.orig, "sqlstate", None) or getattr(exc.orig, "sqlite_errorname", None)), "")
 
 
-def _bring_up(connection: sa.Connection, folder: Path, known: Sequence[str]) -> Migrated:
+def _bring_up(connection: sa.Connection, folder: Path, known: Sequence[str], copied: list[Path]) -> State:
+    """What state it was in. A copy that was made of it is added to `copied`."""
     revision = _revision(connection)
     before = state_of(revision, known)
     if before == "ahead":
         require_current(revision, known)
     if before == "current":
-        return Migrated(before, None)
-    if before == "absent" or connection.dialect.name != "sqlite":
-        _upgrade(connection, folder)
-        return Migrated(before, None)
-    copy = copies.put_aside(Path(str(connection.engine.url.database)), str(revision))
-    try:
-        _upgrade(connection, folder)
-    except Exception:
-        copy.unlink(missing_ok=True)  # of a file that was not changed
-        raise
-    return Migrated(before, copy)
+        return before
+    if before != "absent" and connection.dialect.name == "sqlite":
+        copied.append(copies.put_aside(Path(str(connection.engine.url.database)), str(revision)))
+    _upgrade(connection, folder)
+    return before
 
 
 def _upgrade(connection: sa.Connection, folder: Path) -> None:

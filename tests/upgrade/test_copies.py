@@ -13,6 +13,16 @@ from bench.processes import PYTHON
 from omniroute.models.copies import KEPT
 from tests.upgrade.olden import Olden
 
+# Rows that a migration writes more of than it found.
+ROWS = """
+INSERT INTO log_rows (id, at, method, path, endpoint, format, streamed, status, kind, usage_source, attempts, dropped,
+    upstream_model)
+WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1000)
+SELECT 'row-' || n, 1700000000 + n * 60, 'POST', '/v1/messages', '/v1/messages', 'anthropic_messages', FALSE, 200, 'ok',
+    'reported', '[]', '[]', 'model-' || n
+FROM numbers
+"""
+
 
 def test_only_the_last_few_are_kept(lite: Olden) -> None:
     lite.bring_to("0004")
@@ -27,6 +37,33 @@ def test_only_the_last_few_are_kept(lite: Olden) -> None:
     new = next(each for each in lite.copies() if each.stat().st_size)
     assert set(lite.copies()) == {new, *older[-(KEPT - 1) :], folder / "omniroute.backup.db"}
     assert all(each.exists() for each in others)
+
+
+def test_what_only_looks_like_a_copy_is_left_alone(lite: Olden) -> None:
+    """What the operator has named himself is neither deleted nor counted."""
+    lite.bring_to("0004")
+    folder = lite.file.parent
+    names = ("omniroute-2026-11.backup.db", "omniroute-my-copy.backup.db", "omniroute-before-20260101T000000Z.backup.db")
+    theirs = [
+        folder / name for name in (*names, "omniroute-0001-20260101.backup.db", "omniroute-0001-20260101T000000Z.backup.db.old")
+    ]
+    ours = [folder / f"omniroute-0001-202{year}0102T030405Z.backup.db" for year in range(KEPT - 1)]
+    for each in (*theirs, *ours):
+        each.touch()
+    assert lite.told("migrate").returncode == 0
+    new = next(each for each in lite.copies() if each.stat().st_size)
+    assert set(folder.glob("omniroute-*.backup.db*")) == {new, *theirs, *ours}
+
+
+def test_the_copy_just_made_stays_whatever_the_clock_says(lite: Olden) -> None:
+    lite.bring_to("0004")
+    later = [lite.file.parent / f"omniroute-0001-209{year}0102T030405Z.backup.db" for year in range(KEPT + 1)]
+    for each in later:
+        each.touch()
+    done = lite.told("migrate")
+    assert done.returncode == 0
+    (new,) = (each for each in lite.copies() if each.stat().st_size)
+    assert str(new.name) in done.stdout and set(lite.copies()) == {new, *later[-(KEPT - 1) :]}
 
 
 def test_without_room_for_it_nothing_is_done(lite: Olden) -> None:
@@ -93,3 +130,18 @@ def test_a_migration_that_fails_leaves_no_copy_of_what_was_not_changed(lite: Old
     done = lite.told("migrate")
     assert done.returncode == 1 and done.stderr.endswith("table budgets already exists; nothing was changed\n"), done.stderr
     assert lite.rows() == before and lite.copies() == []
+
+
+def test_one_whose_commit_fails_leaves_none_either(lite: Olden) -> None:
+    """All of its pages fit into memory, so that the first that finds no room is the commit."""
+    lite.bring_to("0001")
+    lite.execute(ROWS)
+    with closing(sqlite3.connect(lite.file)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = lite.rows()
+    for _ in range(2):  # as a restart policy does it
+        done = limited(lite, lite.file.stat().st_size + 8192)
+        assert done.returncode == 1 and "can't be brought to this version: disk I/O error; nothing was changed" in done.stderr, (
+            done.stderr
+        )
+        assert lite.rows() == before and lite.copies() == []
