@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import subprocess
 from pathlib import Path
 
 from bench.processes import ROOT
@@ -12,6 +13,7 @@ from omniroute.settings import READERS, Settings
 from tests.deploy.dockerfile import Dockerfile
 
 APP = json.loads((ROOT / "app.json").read_text())
+PAGE = (ROOT / "docs" / "operations.md").read_text()
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
 SMALLEST = 20  # connections of heroku-postgresql:essential-0 and heroku-redis:mini
 
@@ -34,6 +36,16 @@ def test_a_new_app_starts_with_what_it_is_given(tmp_path: Path) -> None:
     assert found.sqlalchemy_url == "postgresql+psycopg://u:p@host:5432/db"
     assert not found.redis_tls_verify and found.proxy_hops == 1 and not found.keyless_possible
     assert not list(tmp_path.iterdir())  # nothing is kept on a disk that is lost
+
+
+def test_its_address_is_asked_for_as_the_page_says(tmp_path: Path) -> None:
+    """`heroku info --shell` says NAME=VALUE lines; the address has 12 characters after the app's name since 2023-06-14."""
+    said = "git_url=https://git.example/gateway.git\nweb_url=https://gateway-1234567890ab.herokuapp.com/\nstack=heroku-24\n"
+    (cut,) = re.findall(r"PUBLIC_URL=\$\(heroku info --shell \| (sed [^)]+)\)\n", PAGE)
+    url = subprocess.run(["sh", "-c", cut], input=said, capture_output=True, text=True, check=True).stdout.strip()
+    found = Settings.from_env(as_heroku_sets_them() | {"PUBLIC_URL": url}, tmp_path / "no.env")
+    assert found.public_url == "https://gateway-1234567890ab.herokuapp.com"
+    assert "PUBLIC_URL=https://<" not in PAGE
 
 
 def test_its_workers_fit_the_smallest_plans(tmp_path: Path) -> None:
