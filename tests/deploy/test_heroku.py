@@ -48,6 +48,12 @@ def test_its_address_is_asked_for_as_the_page_says(tmp_path: Path) -> None:
     assert "PUBLIC_URL=https://<" not in PAGE
 
 
+def test_the_buildpack_is_told_which_python() -> None:
+    """The image's, without a patch level: whatever of it there is will do, here and there."""
+    told = (ROOT / ".python-version").read_text()
+    assert Dockerfile.read().one("ARG").startswith(f"BASE=python:{told.strip()}.") and told == "3.11\n"
+
+
 def test_its_workers_fit_the_smallest_plans(tmp_path: Path) -> None:
     assert APP["addons"] == ["heroku-postgresql:essential-0", "heroku-redis:mini"]
     workers = APP["formation"]["web"]["quantity"] * int(APP["env"]["WEB_CONCURRENCY"]["value"])
