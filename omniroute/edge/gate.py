@@ -82,7 +82,13 @@ class Gate:
         if caller is not None and caller.key is not None:
             key = caller.key
             g.actor = Actor(
-                "key", key.name, caller.address, key.scopes, endpoints=tuple(key.allowed_endpoints), until=key.expires_at
+                "key",
+                key.name,
+                caller.address,
+                key.scopes,
+                endpoints=tuple(key.allowed_endpoints),
+                models=tuple(key.allowed_models),
+                until=key.expires_at,
             )
             return
         if not self._signed_in():

@@ -42,8 +42,8 @@ KINDS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: `kind` is one of ACTORS. For a key, `scopes`, `endpoints` (none: all of them) and `until` (seconds since 1970;
-    None: for ever) are its own: it can't hand on more than it has.
+    """Who acts: `kind` is one of ACTORS. For a key, `scopes`, `endpoints` and `models` (none: all of them) and `until` (seconds
+    since 1970; None: for ever) are its own: it can't hand on more than it has.
 
     `undoes` is the id of the row that is being taken back; the one row that does it tells it under that name.
     """
@@ -54,6 +54,7 @@ class Actor:
     scopes: frozenset[str] = ALL_SCOPES
     undoes: str | None = None
     endpoints: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
     until: float | None = None
 
 

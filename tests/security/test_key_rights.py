@@ -1,4 +1,4 @@
-"""A key that manages keys hands on no more than it has, by no way there is: scopes, endpoints, the day on which it ends."""
+"""A key that manages keys hands on no more than it has, by no way there is: scopes, endpoints, models, the day it ends."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from omniroute.keys.rights import within_models
 from omniroute.security.audit import CLI
 from tests.edge.conftest import ORIGIN, House, house, opened
 
 __all__ = ["house", "opened"]
 
 SOON, LATER = "2027-01-15T09:00:00.000Z", "2027-01-15T10:00:00.000Z"  # the clock of a House stands at 8:00
+
+BLANK: dict[str, Any] = {"allowedEndpoints": [], "allowedModels": [], "expiresAt": None}
 
 # What a manager is -> keys that it may make, and keys that are beyond it. None: as if it were not said.
 MANAGERS: dict[str, tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]] = {
@@ -49,8 +52,35 @@ MANAGERS: dict[str, tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, A
     ),
     "ends soon": (
         {"scopes": ["manage", "relay"], "expiresAt": SOON},
-        [{"scopes": ["manage"], "expiresAt": SOON}, {"scopes": ["relay"]}, {"scopes": ["relay"], "expiresAt": LATER}],
-        [{"scopes": ["manage"]}, {"scopes": ["manage"], "expiresAt": LATER}, {"scopes": ["manage", "relay"], "expiresAt": None}],
+        [{"scopes": ["manage"], "expiresAt": SOON}, {"scopes": ["relay"], "expiresAt": SOON}],
+        [
+            {"scopes": ["manage"]},
+            {"scopes": ["manage"], "expiresAt": LATER},
+            {"scopes": ["manage", "relay"], "expiresAt": None},
+            {"scopes": ["relay"]},
+            {"scopes": ["relay"], "expiresAt": LATER},
+        ],
+    ),
+    "some models": (
+        {"scopes": ["manage", "relay"], "allowedModels": ["cheap/*", "auto", "own/?-[ab]"]},
+        [
+            {"scopes": ["relay"], "allowedModels": ["cheap/*"]},
+            {"scopes": ["relay"], "allowedModels": ["cheap/small", "auto", "own/1-a"]},
+            {"scopes": ["relay"], "allowedModels": ["cheap/?-*", "own/?-[ab]"]},
+            {"scopes": ["manage"], "allowedModels": ["auto"]},
+        ],
+        [
+            {"scopes": ["relay"]},
+            {"scopes": ["manage"]},
+            {"scopes": ["relay"], "allowedModels": ["*"]},
+            {"scopes": ["relay"], "allowedModels": ["cheap*"]},
+            {"scopes": ["relay"], "allowedModels": ["cheap/small", "dear/large"]},
+            {"scopes": ["relay"], "allowedModels": ["auto*"]},
+            {"scopes": ["relay"], "allowedModels": ["own/*-a"]},
+            {"scopes": ["relay"], "allowedModels": ["own/?-?"]},
+            {"scopes": ["relay"], "allowedModels": ["CHEAP/small"]},
+            {"scopes": ["relay"], "allowedModels": ["cheap/[!x]"]},
+        ],
     ),
 }
 
@@ -102,9 +132,29 @@ def test_what_is_within_its_rights_it_may_make_and_change(case: Case) -> None:
         assert status == 201, (rights, made)
         for other in within:
             assert manager("PUT", f"/api/keys/{made['id']}", {"name": "changed", **other})[0] in (200, 403)
-        assert manager("PUT", f"/api/keys/{made['id']}", {"expiresAt": None, "allowedEndpoints": [], **rights})[0] == 200
+        assert manager("PUT", f"/api/keys/{made['id']}", {**BLANK, **rights})[0] == 200
         assert manager("POST", f"/api/keys/{made['id']}/rotate")[0] == 200
         assert manager("DELETE", f"/api/keys/{made['id']}")[0] == 204
+
+
+@pytest.mark.parametrize(
+    ("entry", "own", "sure"),
+    [
+        ("a/b", "a/*", True),
+        ("a/b", "a/[bc]", True),
+        ("a/b*", "a/*", True),
+        ("a/?", "*", True),
+        ("x-*-mini", "*-mini", True),
+        ("a/?", "a/?", True),
+        ("a*c", "a?c", False),  # the text of the one matches the other, what it takes in does not
+        ("[ab]", "*b]", False),
+        ("a/**", "a/?*", False),
+        ("a/*", "a/b", False),
+        ("A/b", "a/*", False),
+    ],
+)
+def test_a_glob_of_models_within_another(entry: str, own: str, sure: bool) -> None:
+    assert within_models(entry, [own]) is sure
 
 
 def test_nothing_beyond_it_can_be_made(case: Case) -> None:
@@ -121,10 +171,9 @@ def test_it_can_raise_neither_itself_nor_what_it_has_made(case: Case) -> None:
     status, made = manager("POST", "/api/keys", {"name": "made", **within[0]})
     assert status == 201
     before = everything(manager.house)
-    blank = {"allowedEndpoints": [], "expiresAt": None}
     for rights in beyond:
         for key_id in (manager.id, made["id"]):
-            assert manager("PUT", f"/api/keys/{key_id}", {**blank, **rights})[0] == 403, rights
+            assert manager("PUT", f"/api/keys/{key_id}", {**BLANK, **rights})[0] == 403, rights
     assert everything(manager.house) == before
 
 
@@ -158,11 +207,10 @@ def test_a_backup_is_no_way_round(case: Case, mode: str) -> None:
     own = next(each for each in document["configuration"]["keys"] if each["id"] == manager.id)
     before = everything(manager.house)
     for rights in beyond:
-        blank = {"allowedEndpoints": [], "expiresAt": None}
         raised, added = copy.deepcopy(document), copy.deepcopy(document)
         for each in raised["configuration"]["keys"]:
-            each.update({**blank, **rights} if each["id"] == manager.id else {})
-        new = {**own, **blank, "id": "a-key-of-mine", "sha256": "ab" * 32, **rights}
+            each.update({**BLANK, **rights} if each["id"] == manager.id else {})
+        new = {**own, **BLANK, "id": "a-key-of-mine", "sha256": "ab" * 32, **rights}
         added["configuration"]["keys"].append(new)
         for given in (raised, added):
             for preview in (True, False):
