@@ -25,14 +25,15 @@ COPY omniroute ./omniroute
 RUN python3 -m compileall -q /app && install -d -o omniroute -g omniroute -m 0700 /app/data
 
 # HOST: inside a container that is every address, so keys are needed; what -p publishes decides who reaches it.
-# DRAIN_SECONDS: `docker stop` kills after 10 s; streams are to end in words before that, and clients have 4 s to take them.
+# DRAIN_SECONDS: `docker stop` kills after 10 s; streams are to end in words before that, and clients have half as long again
+# to take them.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOST=0.0.0.0 \
     PORT=20128 \
     DATA_DIR=/app/data \
-    DRAIN_SECONDS=4
+    DRAIN_SECONDS=3
 VOLUME ["/app/data"]
 EXPOSE 20128
 STOPSIGNAL SIGTERM

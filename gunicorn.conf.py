@@ -54,7 +54,8 @@ accesslog = None
 STARTED = time.time()
 END_AFTER = settings.drain_seconds
 UNTIL_CLOSED = 1.1  # seconds in which gunicorn's worker closes its listeners: at a reload, who comes until then is served here
-LAST_WORDS, AT_ONCE = 4.0, 1.0  # seconds that clients have to take their last event, at SIGTERM and at SIGINT
+# Seconds that clients have to take their last event, at SIGTERM and at SIGINT. Who gives streams little time has little himself.
+LAST_WORDS, AT_ONCE = min(4.0, max(1.0, END_AFTER / 2)), 1.0
 
 # Files in which the workers count together, wherever prometheus_client is imported afterwards.
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
