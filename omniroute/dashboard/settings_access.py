@@ -66,7 +66,7 @@ def as_started(settings: Settings) -> str:
         )
     return (
         "No program needs a key: REQUIRE_API_KEY is false. Anyone who reaches this server can spend your credit; only pages of "
-        "other sites are refused."
+        "other sites are refused, and names that are no address and not listed below."
     )
 
 

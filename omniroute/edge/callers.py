@@ -57,7 +57,7 @@ NEED_KEY_HERE = (
 )
 CHOSEN = "the operator chose so on the dashboard (Settings, Security)"
 FOREIGN_PAGE = "the request comes from a page of another site"
-UNKNOWN_NAME = "a browser asks by a name that is not in TRUSTED_HOSTS, so the page may be anybody's"
+UNKNOWN_NAME = "it asks by a name that is not in TRUSTED_HOSTS, which a page of anybody may have pointed here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +143,12 @@ class Callers:
             return why_always(settings)
         if always_chosen(self._configuration.current().settings):
             return CHOSEN
-        own_page = from_own_page(environ)
-        if own_page is False:  # also with REQUIRE_API_KEY=false: a foreign page must not spend the owner's credit
+        if from_own_page(environ) is False:  # also with REQUIRE_API_KEY=false: a foreign page must not spend the owner's credit
             return FOREIGN_PAGE
         if settings.require_api_key == "false":
-            # Bound to the world any name is answered, so a stranger's page may have pointed its own at us.
-            return UNKNOWN_NAME if own_page and not self._known(environ.get("HTTP_HOST", "")) else None
+            # Bound to the world any name is answered, so a stranger's page may have pointed its own at us. Reading there
+            # it sends no Origin, and over plain http no Sec-Fetch-Site (W3C Fetch Metadata): it looks like a program.
+            return None if self._known(environ.get("HTTP_HOST", "")) else UNKNOWN_NAME
         why = _not_from_here(environ)
         if why is None and _has_body(environ) and not _is_json(environ.get("CONTENT_TYPE", "")):
             return "without one, a body must come with 'Content-Type: application/json'"

@@ -114,7 +114,7 @@ def test_settings_that_always_want_a_key(house: House, settings: dict[str, Any],
 
 
 def test_required_false_serves_all_but_foreign_pages(house: House) -> None:
-    open_house = callers(house, require_api_key="false", host="0.0.0.0")
+    open_house = callers(house, require_api_key="false", host="0.0.0.0", trusted_hosts=("gateway.example.com",))
     anywhere = LOCAL | {"REMOTE_ADDR": "203.0.113.9", "HTTP_HOST": "gateway.example.com", "CONTENT_TYPE": "text/plain"}
     assert open_house.client(anywhere, CHAT).kind == "keyless"
     refused = refusal(open_house, anywhere | {"HTTP_ORIGIN": "http://evil.example"})
@@ -140,16 +140,27 @@ def test_a_page_whose_name_was_pointed_here_does_not_spend_the_owners_credit(
 ) -> None:
     """What a container that is published on loopback with REQUIRE_API_KEY=false meets: its own bind is 0.0.0.0."""
     gate = callers(house, require_api_key="false", host="0.0.0.0", **settings)
-    environ = LOCAL | {"HTTP_HOST": name, "HTTP_ORIGIN": f"http://{name}"}
-    refused = refusal(gate, environ)
-    assert (refused is None) is served
-    if refused is not None:
-        assert "TRUSTED_HOSTS" in refused.message and "Keys page" in refused.remedy
-        assert refusal(gate, environ | {"HTTP_X_API_KEY": house.key("relay")}) is None
-        del environ["HTTP_ORIGIN"]  # no browser: a program knows whom it asks
-        assert refusal(gate, environ) is None
+    own_page = {"HTTP_ORIGIN": f"http://{name}"}
+    post = LOCAL | {"HTTP_HOST": name}
+    get = {**post, "REQUEST_METHOD": "GET", "CONTENT_LENGTH": "", "CONTENT_TYPE": ""}  # to its own site no browser adds an Origin
+    for environ in (post | own_page, get, get | {"HTTP_SEC_FETCH_SITE": "same-origin"}, post):
+        refused = refusal(gate, environ)
+        assert (refused is None) is served
+        if refused is not None:
+            assert "TRUSTED_HOSTS" in refused.message and "Keys page" in refused.remedy
+            assert refusal(gate, environ | {"HTTP_X_API_KEY": house.key("relay")}) is None
+    if not served:
         house.services.preferences.update({"allowed_hosts": [name.partition(":")[0]]}, CLI)
-        assert refusal(gate, environ | {"HTTP_ORIGIN": f"http://{name}"}) is None
+        assert refusal(gate, post | own_page) is None and refusal(gate, get) is None
+
+
+def test_a_rebound_name_gets_nothing_by_reading_or_writing(opened: Open) -> None:
+    house = opened(require_api_key="false", host="0.0.0.0")
+    chat = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+    for name, read, written in (("evil.example:20128", 401, 401), ("192.0.2.7:20128", 200, 404), ("localhost:20128", 200, 404)):
+        base = f"http://{name}"
+        assert house.client.get("/v1/models", base_url=base).status_code == read
+        assert house.client.post(CHAT, base_url=base, json=chat).status_code == written
 
 
 AWAY = {"REMOTE_ADDR": "203.0.113.9", "HTTP_HOST": "gateway.example.com"}
@@ -164,7 +175,8 @@ AWAY = {"REMOTE_ADDR": "203.0.113.9", "HTTP_HOST": "gateway.example.com"}
         ({"public_url": "https://gateway.example.com"}, {}, False),
         ({"require_api_key": "true"}, {}, False),
         ({"require_api_key": "false"}, {}, True),
-        ({"require_api_key": "false", "host": "0.0.0.0"}, AWAY, True),
+        ({"require_api_key": "false", "host": "0.0.0.0"}, AWAY, False),
+        ({"require_api_key": "false", "host": "0.0.0.0", "trusted_hosts": ("gateway.example.com",)}, AWAY, True),
     ],
 )
 def test_the_preference_only_tightens_what_the_environment_says(
