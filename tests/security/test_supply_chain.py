@@ -43,6 +43,8 @@ class Advisories:
     status: int = 200
     raw: bytes | None = None
     asked: dict[str, str] = field(default_factory=dict)
+    silent: bool = False
+    over: threading.Event = field(default_factory=threading.Event)
 
     def answer(self, question: dict[str, Any]) -> bytes:
         assert question["package"]["ecosystem"] == "PyPI"
@@ -64,6 +66,8 @@ def advisories() -> Iterator[Advisories]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = service.answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            if service.silent:
+                service.over.wait(60)
             self.send_response(service.status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -79,6 +83,7 @@ def advisories() -> Iterator[Advisories]:
         try:
             yield service
         finally:
+            service.over.set()
             server.shutdown()
             thread.join()
 
@@ -120,6 +125,15 @@ def test_a_service_that_can_not_be_reached_is_no_clean_bill(two: Path) -> None:
         assert status == wanted
         assert "!!! NOTHING WAS AUDITED: the advisory service did not answer" in said
         assert "no known vulnerability" not in said
+
+
+def test_a_service_that_takes_too_long_is_no_clean_bill(advisories: Advisories, two: Path) -> None:
+    """Each answer may come in its time, and all of them not."""
+    advisories.silent = True
+    for strict, wanted in (([], 0), (["--strict"], 1)):
+        status, said = audited(*strict, "--seconds", "1", "--url", advisories.url, two)
+        assert status == wanted and "Traceback" not in said
+        assert "!!! NOTHING WAS AUDITED: the advisory service did not answer (not all of it within 1 s)" in said
 
 
 @pytest.mark.parametrize(
