@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import http.client
+import io
 import select
 import socket
 import ssl
@@ -203,12 +204,37 @@ class _StaleSocket(ConnectionResetError):
     """A connection kept from an earlier request died before this one's answer began."""
 
 
+class _Gate(io.RawIOBase):
+    """Stands between a socket and the buffer over it. While it is shut the buffer finds that nothing has come."""
+
+    shut = False
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> Any:
+        return None if self.shut else self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
 class _Head(http.client.HTTPResponse):
     """An answer's head, and the reader of its body. Python's own parses a head as if it were mail, in a third of the time of a
-    whole request, and goes on for as long as there are interim answers, or lines of a trailer.
+    whole request, gives chunks out one by one, though most of a fast stream has come with the first, and goes on for as long as
+    there are interim answers, or lines of a trailer.
     """
 
     upstream_socket: socket.socket
+
+    def __init__(self, sock: Any, method: str) -> None:
+        super().__init__(sock, method=method)
+        self._gate = _Gate(self.fp.detach())
+        self.fp = io.BufferedReader(self._gate)
 
     def begin(self) -> None:
         """Raises HTTPException for a head that is none, or has no end."""
@@ -248,6 +274,32 @@ class _Head(http.client.HTTPResponse):
                 headers.add(name.rstrip(), value.strip())
             name = name.rstrip() if colon else ""
         raise http.client.HTTPException(f"more than {MOST_HEADERS} headers")
+
+    def _read1_chunked(self, n: int) -> bytes:
+        first: bytes = super()._read1_chunked(n)  # type: ignore[misc]
+        if not first or self.chunk_left or len(first) + io.DEFAULT_BUFFER_SIZE > n:
+            return first
+        return first + self._chunks_here()
+
+    def _chunks_here(self) -> bytes:
+        """What more chunks have come as a whole. The last one, which is empty, and what is odd is left for a read by itself."""
+        self._gate.shut = True
+        try:
+            here = self.fp.peek()
+        finally:
+            self._gate.shut = False
+        parts, at = [], 0
+        while here[at : at + 2] == b"\r\n" and (begin := here.find(b"\n", at + 2) + 1):
+            try:
+                size = int(here[at + 2 : begin].partition(b";")[0], 16)
+            except ValueError:
+                break
+            if size <= 0 or begin + size > len(here):
+                break
+            at = begin + size
+            parts.append(here[begin:at])
+        self.fp.read(at)
+        return b"".join(parts)
 
     def _read_and_discard_trailer(self) -> None:
         for _ in range(MOST_TRAILERS):
@@ -359,6 +411,7 @@ class _Adapter(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *_: Any, timeout: Any = (5.0, 60.0), **__: Any) -> requests.Response:
         """`request.headers` are pairs; the head of the answer is there when this returns, and its body is read from `raw`."""
         place = _place(str(request.url))
+        head = _head(str(request.method), place, request.headers, request.body)
         pool = self._pool(request, place)
         line = pool._get_conn()
         try:
@@ -367,7 +420,7 @@ class _Adapter(HTTPAdapter):
             if line.sock is None:
                 line.connect()
             line.timeout = timeout[1]
-            line.ask(request.method, _head(str(request.method), place, request.headers, request.body), request.body)
+            line.ask(request.method, head, request.body)
             raw = line.getresponse()
         except BaseException:
             line.close()

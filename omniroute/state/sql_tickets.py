@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -24,14 +23,15 @@ from omniroute.models.db import Database, inserting
 from omniroute.models.shared import CounterRow, TicketRow
 from omniroute.state.counters import Granting, Step, blocking, steps, window_of
 from omniroute.state.shared import Lapsed, Part, Reserved, Settlement
-from omniroute.state.sqlite_tickets import AtOnce
-from omniroute.state.together import Together
+from omniroute.state.sqlite_tickets import AtOnce, Reservation
+from omniroute.state.together import Together, tried
 from omniroute.state.transactions import AT_ONCE, Transactions, pieces, short
 
 T = TypeVar("T")
 
 MOST = float(NEVER)  # when no lease ends
 WINDOW_OF = ("counter", "since", "upto")
+PAUSES = (0.001, 0.001, 0.002, 0.002, 0.004, 0.004, 0.008, 0.008, 0.016)  # seconds: as long as a batch of the log takes
 LOCKS = 1024  # for all counters: a batch that changes thousands would fill the table of locks (6,400 by default)
 
 # Statements are built once: SQLAlchemy keeps what it made of them. Parameters of a statement that writes a column of
@@ -82,13 +82,22 @@ class SqlTickets:
 
     def reserve(self, ticket: str, lines: Sequence[Line], document: Mapping[str, Any], now: float, until: float) -> Reserved:
         named = tuple(line._replace(counter=short(line.counter)) for line in lines)
-        if self._at_once is not None:
-            told = self._at_once.reserve(ticket, named, orjson.dumps(document), until)
-            if told is not None:
-                return told
-        return self._together(_Asked(ticket, named, document, until))
+        asked = Reservation(ticket, named, document, until)
+        if self._at_once is not None and (told := self._at_once.reserve([asked])) is not None and told[0] is not None:
+            return told[0]
+        return self._together(asked)
 
-    def _reserve(self, turn: Sequence[_Asked]) -> list[Reserved]:
+    def _reserve(self, turn: Sequence[Reservation]) -> list[Reserved]:
+        """At once, as soon as whoever writes now has done so; in the end by waiting in line."""
+        at_once = self._at_once
+        told = None if at_once is None else tried(lambda: at_once.reserve(turn), PAUSES)
+        if told is None:
+            return self._reserve_in_line([_Asked(*asked) for asked in turn])
+        late = [_Asked(*asked) for asked, each in zip(turn, told, strict=True) if each is None]
+        rest = iter(self._reserve_in_line(late) if late else ())
+        return [next(rest) if each is None else each for each in told]
+
+    def _reserve_in_line(self, turn: Sequence[_Asked]) -> list[Reserved]:
         """In the order they came, each as if those before had been written."""
         windows = list({window_of(line) for asked in turn for line in asked.lines})
 

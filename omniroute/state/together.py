@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from omniroute.errors import DatabaseAway
@@ -17,6 +17,19 @@ A = TypeVar("A")
 R = TypeVar("R")
 
 MOST = 64  # a turn
+
+
+def tried(work: Callable[[], R | None], pauses: Iterable[float]) -> R | None:
+    """What `work` returns, tried again after each pause while that is None. Where no loop runs it is tried once."""
+    done = work()
+    if done is None and cooperative():
+        import gevent  # deferred: the command line does without, see threads.py
+
+        for pause in pauses:
+            gevent.sleep(pause)
+            if (done := work()) is not None:
+                break
+    return done
 
 
 class Together(Generic[A, R]):
