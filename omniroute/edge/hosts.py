@@ -86,7 +86,8 @@ def named_hosts(settings: Settings) -> tuple[str, ...]:
     """The names that the environment gives: those of TRUSTED_HOSTS, else the one in PUBLIC_URL, else none."""
     if settings.trusted_hosts or not settings.public_url:
         return settings.trusted_hosts
-    return (urlsplit(settings.public_url).hostname or "",)
+    name = urlsplit(settings.public_url).hostname or ""
+    return (f"[{name}]" if ":" in name else name,)  # of an IPv6 address it drops the brackets, which a Host has
 
 
 def local_name(host: str) -> bool:

@@ -133,6 +133,14 @@ def test_the_public_url_names_the_host() -> None:
     assert not answers("evil.example", **given)
 
 
+def test_a_public_url_may_be_an_address_of_ipv6() -> None:
+    for url in ("https://[2001:db8::1]", "https://[2001:DB8::1]:8443"):
+        given = {"public_url": url, "host": "::"}
+        assert answers("[2001:db8::1]", **given)
+        assert answers("[2001:db8::1]:8443", **given)
+        assert not answers("[2001:db8::2]", **given)
+
+
 def test_probes_come_by_any_address() -> None:
     assert answers("10.1.2.3:20128", rule="/healthz")
     assert answers("", rule="/readyz")
