@@ -19,15 +19,23 @@ _TOP = """
 """
 # Where anybody may have a name: clouds, tunnels, dynamic DNS, and names that say their own address.
 _HOSTING = """
-    herokuapp.com fly.dev onrender.com railway.app up.railway.app vercel.app now.sh netlify.app pages.dev workers.dev
-    github.io gitlab.io run.app a.run.app appspot.com web.app firebaseapp.com azurewebsites.net cloudapp.net
-    cloudapp.azure.com azurecontainerapps.io trafficmanager.net amazonaws.com elasticbeanstalk.com awsapprunner.com
-    cloudfront.net ondigitalocean.app koyeb.app northflank.app render.com replit.app replit.dev repl.co glitch.me deno.dev
-    hf.space scalingo.io clever-cloud.com cleverapps.io zeabur.app sealos.run modal.run
-    ngrok.io ngrok.app ngrok.dev ngrok-free.app ngrok-free.dev trycloudflare.com cfargotunnel.com loca.lt localhost.run
-    lhr.life serveo.net ts.net devtunnels.ms tunnelmole.net pinggy.link bore.pub
+    herokuapp.com fly.dev onrender.com vercel.app now.sh netlify.app pages.dev workers.dev
+    github.io gitlab.io web.app firebaseapp.com trafficmanager.net blogspot.com
+    cloudfront.net ondigitalocean.app koyeb.app northflank.app render.com replit.app repl.co glitch.me deno.dev
+    hf.space cleverapps.io zeabur.app modal.run
+    trycloudflare.com cfargotunnel.com loca.lt localhost.run
+    lhr.life serveo.net ts.net tunnelmole.net bore.pub
     duckdns.org no-ip.org ddns.net hopto.org zapto.org sytes.net myftp.org dyndns.org dynu.net freeddns.org afraid.org
     synology.me myqnapcloud.com myfritz.net nip.io sslip.io xip.io traefik.me lvh.me localtest.me
+"""
+# The same with regions, services or plans between: eu-central-1.elb.amazonaws.com, eu.ngrok.io. How deep differs and changes,
+# so all below them counts as shared.
+_REGIONAL = """
+    amazonaws.com amazonaws.com.cn on.aws elasticbeanstalk.com awsapprunner.com
+    azure.com azurewebsites.net azurecontainerapps.io azurestaticapps.net azureedge.net cloudapp.net windows.net
+    run.app appspot.com appdomain.cloud digitaloceanspaces.com linodeobjects.com scw.cloud scalingo.io clever-cloud.com
+    railway.app sealos.run replit.dev github.dev gitpod.io pythonanywhere.com
+    ngrok.io ngrok.app ngrok.dev ngrok-free.app ngrok-free.dev devtunnels.ms pinggy.link
 """
 
 
@@ -39,4 +47,6 @@ def shared_by_strangers(name: str) -> bool:
     first, _, rest = name.partition(".")
     if not rest:
         return len(first) == 2 or first in _TOP.split()
+    if any(name == each or name.endswith(f".{each}") for each in _REGIONAL.split()):
+        return True
     return name in _HOSTING.split() or (len(rest) == 2 and first in _REGISTRIES.split())

@@ -31,6 +31,14 @@ STRANGERS = [
     "nip.io",
     "sslip.io",
     "lvh.me",
+    "elb.amazonaws.com",
+    "eu-central-1.compute.amazonaws.com",
+    "s3.amazonaws.com",
+    "my-load-balancer.eu-central-1.elb.amazonaws.com",
+    "eu.ngrok.io",
+    "blogspot.com",
+    "westeurope.cloudapp.azure.com",
+    "eu-west-1.awsapprunner.com",
 ]
 OWN = [
     "lan",
@@ -40,6 +48,7 @@ OWN = [
     "example.co.uk",
     "team.herokuapp.com",
     "tailnet.ts.net",
+    "notamazonaws.com",
     "co.example",
     "k8s.internal",
 ]
