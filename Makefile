@@ -45,7 +45,7 @@ check: install-dev ## formatting, lint, types, house rules, what comes from else
 	@$(BIN)/python scripts/audit-packages
 
 audit: install-dev ## known vulnerabilities in all pinned packages; fails when nobody answers
-	@$(BIN)/python scripts/audit-packages --strict requirements.txt requirements-dev.txt
+	@$(BIN)/python scripts/audit-packages --strict $(wildcard requirements.txt requirements-dev.txt requirements-sdks/*.txt bench/peers/requirements*.txt)
 
 sbom: install-dev ## what the gateway is made of, as CycloneDX, into dist/
 	@$(BIN)/python scripts/write-sbom

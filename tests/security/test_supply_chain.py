@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 from bench.processes import PYTHON, ROOT, environment, free_port
 
 HASH = f"--hash=sha256:{'a' * 64}"
+HASHED = "--hash=sha256:"
 SPRITE = "tabler-icons-3.51.0/sprite.svg"
 
 
@@ -116,6 +117,15 @@ def test_a_known_vulnerability_fails_with_a_table(advisories: Advisories, two: P
     row = next(line for line in said.splitlines() if line.startswith("urllib3"))
     assert row.split(maxsplit=4) == ["urllib3", "2.8.0", "PYSEC-2026-1", "2.8.1", "It opens every door."]
     assert "flask" not in said
+
+
+def test_files_that_pin_different_versions_are_each_asked_about(advisories: Advisories, two: Path) -> None:
+    other = two.with_name("requirements-older.txt")
+    other.write_text(f"urllib3==1.26.0 \\\n    {HASH}\n")
+    advisories.known["urllib3"] = [advisory("urllib3", "2.0.0")]
+    status, said = audited("--strict", "--url", advisories.url, two, other)
+    assert status == 1 and f"{two.name}:" in said and f"{other.name}:" in said
+    assert [line.split()[1] for line in said.splitlines() if line.startswith("urllib3")] == ["2.8.0", "1.26.0"]
 
 
 def test_a_service_that_can_not_be_reached_is_no_clean_bill(two: Path) -> None:
@@ -269,8 +279,13 @@ def test_make_check_asks_for_all_of_it() -> None:
         check=True,
     )
     lines = told.stdout.splitlines()
-    for script in ("check-supply-chain", "audit-packages", "audit-packages --strict requirements.txt requirements-dev.txt"):
+    for script in ("check-supply-chain", "audit-packages"):
         assert f".venv/bin/python scripts/{script}" in lines
+    (audited,) = (line.split()[3:] for line in lines if "audit-packages --strict" in line)
+    folders = [each for each in ROOT.iterdir() if each.is_dir() and not each.name.startswith(".")]
+    texts = [*ROOT.glob("*.txt"), *(path for folder in folders for path in folder.rglob("*.txt"))]
+    assert set(audited) == {path.relative_to(ROOT).as_posix() for path in texts if HASHED in path.read_text(errors="replace")}
+    assert len(audited) >= 7
     compiled = [line for line in lines if "pip compile" in line]
     assert len(compiled) >= 3 and all("--generate-hashes" in line and '--exclude-newer "7 days"' in line for line in compiled)
 
