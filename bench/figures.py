@@ -45,6 +45,7 @@ class Measurement:
     checks: tuple[Check, ...]
     upstream: str = "fast"
     at_once: int = AT_ONCE
+    limited: bool = True  # whether the client key has limits
 
 
 def of_bare(figure: str) -> Callable[[Round], float]:
@@ -70,6 +71,13 @@ def plain(name: str, model: str, path: str, *options: str) -> Measurement:
     title = f"{name}: not streamed, {AT_ONCE} at once, requests/s of the bare relay's"
     check = Check(title, of_bare("rps"), 0.7, "at least")
     return Measurement(name, ("gateway", "bare"), model, path, options, 3000, 200, (check,))
+
+
+def free(name: str, model: str, path: str) -> Measurement:
+    """What limits cost: the same as `plain` without."""
+    title = f"{name}: a key without limits, not streamed, {AT_ONCE} at once, requests/s of the bare relay's"
+    check = Check(title, of_bare("rps"), 0.7, "at least")
+    return Measurement(name, ("gateway", "bare"), model, path, (), 3000, 200, (check,), limited=False)
 
 
 def single(name: str, model: str, path: str, *options: str) -> Measurement:
@@ -229,6 +237,7 @@ MEASUREMENTS = {
     for each in (
         plain("plain-chat", "two-chat", CHAT),
         plain("plain-messages", "two-messages", MESSAGES, *ANTHROPIC),
+        free("free-chat", "two-chat", CHAT),
         single("single-chat", "two-chat", CHAT),
         single("single-messages", "two-messages", MESSAGES, *ANTHROPIC),
         combo("combo-chat", "three", CHAT),

@@ -44,7 +44,8 @@ class Stand:
     upstreams: dict[str, str] = field(default_factory=dict)  # fast, paced -> URL
     bares: dict[str, str] = field(default_factory=dict)
     gateway: Server | None = None
-    key: str = ""
+    key: str = ""  # with limits
+    free: str = ""  # without
 
 
 def main() -> int:
@@ -154,6 +155,7 @@ def start_gateway(stack: ExitStack, here: Stand, folder: Path) -> None:
     for kind in ("chat", "responses", "messages", "gemini", "paced"):
         management.add_combo(f"two-{kind}", f"{kind}/bench-model", "second/bench-model")
     here.key = management.add_key("bench", requestsPerMinute=1_000_000, tokensPerMinute=1_000_000_000, maxConcurrent=100_000)
+    here.free = management.add_key("free")
 
 
 # Measuring ------------------------------------------------------------------------------
@@ -185,7 +187,7 @@ def measure(here: Stand, what: Measurement, runs: int, short: bool) -> list[Roun
 def shoot(here: Stand, what: Measurement, subject: str, count: int) -> Shot:
     """One load on one subject, in a process of its own; the gateway's memory is watched when many streams are open."""
     url, model, key = {
-        "gateway": (here.gateway.url if here.gateway else "", what.model, here.key),
+        "gateway": (here.gateway.url if here.gateway else "", what.model, here.key if what.limited else here.free),
         "plain": (here.gateway.url if here.gateway else "", "chat/bench-model", here.key),
         "bare": (here.bares[what.upstream], "bench-model", "sk-bench"),
         "direct": (here.upstreams[what.upstream], "bench-model", "sk-bench"),

@@ -411,7 +411,7 @@ class _Adapter(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *_: Any, timeout: Any = (5.0, 60.0), **__: Any) -> requests.Response:
         """`request.headers` are pairs; the head of the answer is there when this returns, and its body is read from `raw`."""
         place = _place(str(request.url))
-        head = _head(str(request.method), place, request.headers, request.body)
+        head = _request_head(str(request.method), place, request.headers, request.body)
         pool = self._pool(request, place)
         line = pool._get_conn()
         try:
@@ -462,7 +462,7 @@ def _place(url: str) -> _Place:
     return _Place((scheme, host, port), host.strip("[]"), port, parsed.request_uri, authority)
 
 
-def _head(method: str, place: _Place, headers: Any, body: Any) -> bytes:
+def _request_head(method: str, place: _Place, headers: Any, body: Any) -> bytes:
     """Raises ValueError for a line break where none may be."""
     lines = [f"{method} {place.target} HTTP/1.1", f"Host: {place.authority}"]
     lines += [f"{name}: {value}" for name, value in headers]
