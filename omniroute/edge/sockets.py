@@ -36,7 +36,12 @@ class ClientSockets:
         self._seen.add(sock)
         self._busy.add(sock)
         body = self._body(environ)
-        return ClosingIterator(self._app(environ, start_response), lambda: self._done(sock, body))
+        try:
+            answer = self._app(environ, start_response)
+        except BaseException:  # also gevent.Timeout: whatever it is, it goes on to gunicorn
+            self._broke_down(sock, body)
+            raise
+        return ClosingIterator(answer, lambda: self._done(sock, body))
 
     def close_idle(self) -> None:
         """Close the connections that have no request now, and from here on each one after its request."""
@@ -61,12 +66,22 @@ class ClientSockets:
 
     def _done(self, sock: Any, body: Arriving | None) -> None:
         self._busy.discard(sock)
-        if body is not None and ((rest := body.rest) is None or rest > SMALL_REST):
+        if body is not None and _much_is_left(body):
             _hang_up(sock, socket.SHUT_WR)  # the answer is whole
             throw_away(sock)
             body.give_up()
         elif self._closing:
             _hang_up(sock)
+
+    def _broke_down(self, sock: Any, body: Arriving | None) -> None:
+        """gunicorn answers with 500 and closes: what the client still sends goes first, else it would take the answer back."""
+        self._busy.discard(sock)
+        if body is not None and _much_is_left(body):
+            throw_away(sock)
+
+
+def _much_is_left(body: Arriving) -> bool:
+    return (rest := body.rest) is None or rest > SMALL_REST
 
 
 def _hang_up(sock: Any, how: int = socket.SHUT_RD) -> None:
