@@ -6,7 +6,7 @@ import gzip
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -117,6 +117,73 @@ def test_a_head_is_read_as_it_may_be_written() -> None:
     assert told == {"x-one": "a, b", "LONG": "c d", "name": "e", "umlaut": "\xfc", "Link": None}
 
 
+CHUNKS = b"5\r\nhello\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        (b"200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS, b"hello"),
+        (b"200 OK\r\ntransfer-encoding:  Chunked\r\nContent-Length: 2\r\n\r\n" + CHUNKS, b"hello"),
+        (b"200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello", b"hello"),
+        (b"200 OK\r\nContent-Length: 0, 0\r\n\r\n", b""),
+        (b"101 Switching Protocols\r\nUpgrade: x\r\n\r\n", b""),
+        (b"204 No Content\r\n\r\n", b""),
+    ],
+    ids=["chunked twice", "chunked and a length", "a length twice", "no length twice", "101", "204"],
+)
+def test_the_end_of_a_body_is_found_at_once(answer: bytes, body: bytes) -> None:
+    def script(client: socket.socket) -> None:
+        read_request(client)
+        client.sendall(b"HTTP/1.1 " + answer)
+        assert client.recv(1) == b""  # kept open until the other side closes it
+
+    with server(script) as url:
+        sender = transport()
+        assert post(url, sender, seconds=5)[1] == body
+        sender.close()  # also the line that is kept for the next request
+
+
+def test_two_lengths_that_differ_are_no_answer() -> None:
+    with server(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 4\r\n\r\n{}{}")) as url:
+        with pytest.raises(UpstreamNetwork) as broken:
+            post(url)
+        assert broken.value.fault == "protocol"
+
+
+def test_control_characters_of_an_upstream_go_no_further() -> None:
+    head = b"HTTP/1.1 200 OK\r\nX-Request-Id: a\rX-Evil: 1\r\nContent-Type: a/b\x07\0;\tc\x7f\r\nContent-Length: 0\r\n\r\n"
+    with server(answering(head)) as url:
+        headers = transport().send("POST", url, [], b"{}", seconds=5).headers
+    assert (headers["x-request-id"], headers["content-type"]) == ("a X-Evil: 1", "a/b  ;\tc ")
+
+
+@pytest.mark.parametrize("url", ["http://ho%st/v1", "ftp://example.com/", "http:///v1", "http://a:port/"])
+def test_an_address_that_is_none_is_a_failed_attempt(url: str) -> None:
+    with pytest.raises(UpstreamNetwork) as broken:
+        transport().send("POST", url, [], b"{}", seconds=5)
+    assert broken.value.fault == "protocol"
+
+
+def test_an_error_that_trickles_is_left() -> None:
+    noticed = threading.Event()
+
+    def script(client: socket.socket) -> None:
+        read_request(client)
+        client.sendall(b"HTTP/1.1 500 Oh\r\nTransfer-Encoding: chunked\r\n\r\n")
+        pause = threading.Event()
+        with suppress(OSError):
+            while not pause.wait(0.02):
+                client.sendall(b"1\r\nx\r\n")
+        noticed.set()
+
+    with server(script) as url:
+        answer = transport().send("POST", url, [], b"{}", seconds=5)
+        assert set(answer.read_error(seconds=0.2)) == {ord("x")}
+        assert noticed.wait(10)  # while the answer is still held here
+        assert answer.status == 500
+
+
 def test_connection_is_reused_and_a_dead_one_is_replaced_unseen() -> None:
     with server(answering(OK, OK), answering(OK)) as url:
         sender = transport()
@@ -224,7 +291,7 @@ def garbage(client: socket.socket) -> None:
     client.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
 
 
-@pytest.mark.parametrize(("script", "fault"), [(nothing, "reset"), (silence, "timeout"), (garbage, "reset")])
+@pytest.mark.parametrize(("script", "fault"), [(nothing, "reset"), (silence, "timeout"), (garbage, "protocol")])
 def test_lines_that_break_before_an_answer(script: Script, fault: str) -> None:
     with server(script) as url:
         with pytest.raises(UpstreamNetwork) as broken:
