@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
 from omniroute.errors import Invalid
+from omniroute.security.redaction import redact
 
 T = TypeVar("T")
 
@@ -24,8 +25,8 @@ _DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?", re.ASCII)
 class Given:
     """Reads `given` by name; what can't be read counts as refused and yields the default. `check()` raises if any was.
 
-    `labels` are the known names and how people call them; any other name is refused. What is refused in an object within
-    another is told as `outer.inner`.
+    `labels` are the known names and how people call them; any other name is refused, masked where it looks like a secret. What is
+    refused in an object within another is told as `outer.inner`.
     """
 
     def __init__(self, given: Mapping[str, Any], labels: Mapping[str, str], outer: Given | None = None, named: str = "") -> None:
@@ -34,7 +35,7 @@ class Given:
         for name in given:
             if name not in labels:
                 near = difflib.get_close_matches(str(name), labels, n=1)
-                self.refuse(str(name), "is not a field here" + (f"; the nearest is {near[0]}" if near else ""))
+                self.refuse(redact(str(name)), "is not a field here" + (f"; the nearest is {near[0]}" if near else ""))
 
     def __contains__(self, name: str) -> bool:
         return name in self._given

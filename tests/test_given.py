@@ -86,6 +86,13 @@ def test_unknown_names_and_the_first_note_stands() -> None:
     }
 
 
+def test_a_secret_in_the_place_of_a_name_is_not_given_back() -> None:
+    outer = Given({"name": {}}, LABELS)
+    inner = Given({"sk-or-abcdefghijklmnop": 1}, LABELS, outer, "name")
+    assert wrong(inner) == {"sk-or-***": "sk-or-*** is not a field here."}
+    assert wrong(outer) == {"name.sk-or-***": "sk-or-*** is not a field here."}
+
+
 @pytest.mark.parametrize(
     ("value", "micro_dollars"),
     [

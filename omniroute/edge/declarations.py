@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from omniroute.errors import Invalid
+from omniroute.security.redaction import redact
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ def _check(
     for name, value in given.items():
         field = declared.get(name)
         if field is None:
-            wrong[name] = _unknown(name, declared)
+            wrong[redact(name)] = _unknown(name, declared)  # a slip can put a key where a name belongs
             continue
         try:
             taken[field.name] = reader(field, value)

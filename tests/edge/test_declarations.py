@@ -58,6 +58,13 @@ def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
     assert refused.value.fields == {"api_type": "is not a field here; the nearest is apiType"}
 
 
+def test_a_secret_in_the_place_of_a_name_is_not_given_back() -> None:
+    with pytest.raises(BadInput) as refused:
+        check(FIELDS, {"name": "a", "sk-or-abcdefghijklmnop": "x"})
+    assert list(refused.value.fields) == ["sk-or-***"]
+    assert "abcdefgh" not in str(refused.value)
+
+
 def test_every_mistake_is_told_at_once() -> None:
     with pytest.raises(BadInput) as refused:
         check(FIELDS, {"isActive": 1, "scopes": [], "share": True})
