@@ -36,7 +36,7 @@ _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
 
 bind = [f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"]
-worker_class = "gevent"
+worker_class = "omniroute.edge.worker.Worker"  # gevent
 workers = settings.web_concurrency
 worker_connections = 1000
 timeout = 60  # a heartbeat of the loop, no limit on requests
@@ -179,6 +179,7 @@ def worker_int(worker: Any) -> None:
     worker.interrupted = True
     services = worker.wsgi.extensions["omniroute"]
     services.relay.stop_taking()
+    worker.wsgi.extensions["omniroute_sockets"].close_idle()
     _end_all(worker, services, AT_ONCE)
     _finish(worker)
 

@@ -44,7 +44,7 @@ LABELS = {
     "is_active": "Active",
     "fields": "Fields",
 }
-IN_USE = 30.0  # seconds that an opened credential is at hand
+IN_USE = 30.0  # seconds that an opened credential is used again; it is forgotten when the next one is opened after that
 STATUSES = ("untested", "active", "error", "banned")
 # The verdicts that set a terminal status (design of routing: nothing else does, and time never heals it).
 TERMINAL = {"upstream_auth_error": "error", "relay_client_rejected": "error", "account_banned": "banned"}

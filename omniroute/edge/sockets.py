@@ -43,6 +43,12 @@ class ClientSockets:
             raise
         return ClosingIterator(answer, lambda: self._done(sock, body))
 
+    def opened(self, sock: Any) -> None:
+        """A client has connected, and may never ask for anything."""
+        self._seen.add(sock)
+        if self._closing:
+            _hang_up(sock)
+
     def close_idle(self) -> None:
         """Close the connections that have no request now, and from here on each one after its request."""
         self._closing = True

@@ -126,11 +126,13 @@ class Database:
                 done = work(connection)
                 connection.execute("ROLLBACK" if done is None else "COMMIT")
             except BaseException:
-                if connection.in_transaction:
+                with contextlib.suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
                 raise
             return done
-        except sqlite3.Error:
+        except sqlite3.Error as exc:
+            if getattr(exc, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+                opened.close_at_once()  # whatever state it is in
             return None
         finally:
             opened.turn.release()

@@ -2,8 +2,8 @@
 
 To hand one to the writer thread and wait takes as long as all else that the gateway does with a request: two threads take turns
 with one interpreter. It never waits here: where another process, or this one's writer, has the database, the caller tries again
-or asks that thread after all. Nothing yields in between, and no commit here brings the log of changes into the file, so none
-waits for the disk.
+or asks that thread after all. Nothing yields in between, and no commit here brings the log of changes into the file: only the
+first one after a checkpoint by the writer, which begins that log anew, waits for the disk.
 """
 
 from __future__ import annotations

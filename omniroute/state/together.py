@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 A = TypeVar("A")
 R = TypeVar("R")
 
-MOST = 64  # a turn
+MOST = 32  # a turn
 
 
 def tried(work: Callable[[], R | None], pauses: Iterable[float]) -> R | None:
@@ -35,6 +35,7 @@ def tried(work: Callable[[], R | None], pauses: Iterable[float]) -> R | None:
 class Together(Generic[A, R]):
     """`work` takes the arguments of several calls, in the order they came, and returns an answer for each.
 
+    One turn is under way at a time: on Postgres whoever waits there for a counter that another process holds has the others wait.
     A greenlet of its own does it, so that a caller who is told to stop takes nothing away from the others. Where no loop runs
     each call is done alone. A fault of one call is not the others' fault: those are done again, one by one, unless it was the
     database that is away.

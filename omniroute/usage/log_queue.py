@@ -49,6 +49,7 @@ class LogQueue:
         self._with_bodies: deque[Record] = deque()  # those of them, in the same order
         self._held = self._being_written = 0  # bytes of their bodies; how many of the first are left alone
         self._room, self._room_bodies = room, room_bodies
+        self._draining = False
         self._gone = 0  # how many were written or dropped
         self._filled, self._limited = Event(), Event()
         self._writer: gevent.Greenlet[..., None] | None = None
@@ -65,7 +66,7 @@ class LogQueue:
             self._with_bodies.append(record)
             self._held += record.bodies.held
             self._drop_bodies()
-        if self._writer is None:
+        if self._writer is None and not self._draining:
             self._writer = gevent.spawn(self._run)
         self._filled.set()
         if record.pressing:
@@ -73,13 +74,17 @@ class LogQueue:
 
     def drain(self) -> int:
         """Write what is left, now. Returns how many could not be written."""
-        if self._writer is not None:
-            self._writer.kill()
-            self._writer = None
-        while self._records and self._write_batch():
-            pass
-        self._journal.settle_rest()
-        self._tell_used(at_once=True)
+        self._draining = True  # what comes meanwhile is written here: a second writer would take the same batch
+        try:
+            if self._writer is not None:
+                self._writer.kill()
+                self._writer = None
+            while self._records and self._write_batch():
+                pass
+            self._journal.settle_rest()
+            self._tell_used(at_once=True)
+        finally:
+            self._draining = False
         return len(self._records)
 
     def _run(self) -> None:

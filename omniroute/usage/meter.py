@@ -105,7 +105,7 @@ class Meter:
             if told.refused is None:
                 after = [used + line.amount for used, line in zip(told.used, lines, strict=True)]
                 ticket.headers = _told(ticket, after, now, claim)
-                ticket.pressing = any(NEAR * n > line.limit for n, line in zip(after, lines, strict=True))
+                ticket.pressing = any(map(_near, lines, after))
                 return
             limit, line = ticket.counted[told.refused]
             pause = next(pauses, None) if limit.unit == "concurrent" else None
@@ -190,6 +190,7 @@ class Meter:
             ticket.counted = others
             bucket = told.blocking if told.blocking is not None else line.bucket
             return candidate.left_out("over quota", "over_quota", limit.window.room_at(bucket, now))
+        ticket.pressing |= _near(line, told.used[0] + line.amount)
         return ticket
 
     def leave(self, ticket: Ticket, candidate: Candidate) -> None:
@@ -218,6 +219,10 @@ def _amount(limit: Limit, ticket: Ticket) -> int:
     if limit.unit == "tokens":
         return ticket.input + ticket.output
     return (ticket.cost or 0) if limit.unit == "usd" else 1
+
+
+def _near(line: Line, used: int) -> bool:
+    return used * NEAR > line.limit
 
 
 def _told(ticket: Ticket, used: Iterable[int], now: float, claim: Claim) -> dict[str, str]:

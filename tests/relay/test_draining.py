@@ -52,6 +52,15 @@ def test_streams_end_with_an_error_event_and_a_row(tmp_path: Path, upstream: Ups
     database.close()
 
 
+def test_a_connection_that_never_asked_holds_up_nobody(tmp_path: Path) -> None:
+    with ending_gateway(tmp_path) as here, Client(here.url) as silent:
+        with Client(here.url) as client:
+            assert client.get("/v1/models").read().status == 200  # so the silent one, who came first, has been accepted too
+        here.server.process.terminate()
+        assert here.server.process.wait(20) == 0  # the master kills after 27 s
+        silent.leave()
+
+
 def test_a_whole_answer_in_flight_is_finished(tmp_path: Path, upstream: Upstream) -> None:
     upstream.always({"delay": 1.0})
     with ending_gateway(tmp_path) as here:

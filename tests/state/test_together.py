@@ -44,7 +44,7 @@ gevent.sleep(0)
 gevent.sleep(0)
 gate.set()
 print(json.dumps([told(asked), [len(turn) for turn in turns]]))
-""") == [[number * 10 for number in range(100)], [64, 36]]
+""") == [[number * 10 for number in range(100)], [32, 32, 32, 4]]
 
 
 def test_a_caller_who_is_told_to_stop_takes_nothing_from_the_others() -> None:
