@@ -13,7 +13,7 @@ from omniroute.edge import current
 from omniroute.errors import Problem
 from omniroute.formats import FORMATS
 from omniroute.relay.ask import Reply
-from omniroute.relay.ledger import Ledger
+from omniroute.relay.ledger import LONGEST_CLIENT, Ledger, client_shown
 
 # By the path's beginning: which format a caller there reads. Others read OpenAI's.
 READS = {"/v1/messages": "anthropic_messages", "/v1/responses": "openai_responses", "/v1beta/": "gemini"}
@@ -67,5 +67,5 @@ def _row(problem: Problem, request: Request) -> dict[str, Any]:
         "kind": problem.kind,
         "message": problem.message,
         "remedy": problem.remedy,
-        "client": request.headers.get("User-Agent", "")[:200],
+        "client": client_shown(request.headers.get("User-Agent", "")[:LONGEST_CLIENT]),
     }

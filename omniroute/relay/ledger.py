@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -28,8 +29,15 @@ from omniroute.usage.tickets import Ticket
 
 CLIENT_GONE = 499  # nginx's number for a client that left; never sent
 SHOWN_ATTEMPTS = 30
+LONGEST_CLIENT = 600  # characters of a User-Agent that are looked at
 
 Observer = Callable[[Mapping[str, Any]], None]  # is shown every row, and neither raises nor waits
+
+
+@lru_cache(maxsize=512)
+def client_shown(agent: str) -> str:
+    """A `User-Agent` as a row keeps it: some put their key there. Clients are few, so each is looked through once."""
+    return redact(agent)[:200]
 
 
 class Ledger:
@@ -245,7 +253,7 @@ class Entry:
             "key_id": key.id if key else None,
             "key_name": key.name if key else ask.caller or None,
             "combo": self.combo or None,
-            "client": "" if ask.no_log and not ask.caller else ask.headers.get("user-agent", "")[:200],
+            "client": "" if ask.no_log and not ask.caller else client_shown(ask.headers.get("user-agent", "")[:LONGEST_CLIENT]),
         }
 
     def _row(self, status: int, kind: str, message: str, remedy: str) -> dict[str, Any]:

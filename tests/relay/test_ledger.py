@@ -158,6 +158,13 @@ def test_bodies_are_cut_to_size_and_kept_for_all_where_settings_say_so(here: Gat
     assert b"word word word" not in stored  # sealed
 
 
+def test_a_key_that_is_sent_as_the_clients_name_is_not_kept(here: Gateway) -> None:
+    named = {"User-Agent": "my-tool/2.1 (sk-or-abcdefghijklmnop) " + "x" * 300}
+    for headers, status in ((named, 200), (named | {"Authorization": "Bearer sk-or-not-known-here"}, 401)):
+        row = logged(here, ask(here, f"chat/{PRICED}", headers))
+        assert (row["status"], row["client"]) == (status, ("my-tool/2.1 (sk-or-***) " + "x" * 300)[:200])
+
+
 def test_who_is_not_known_has_a_row_too(here: Gateway) -> None:
     answer = ask(here, f"chat/{PRICED}", {"Authorization": "Bearer sk-or-not-known-here"})
     row = logged(here, answer)
