@@ -64,7 +64,7 @@ class Program:
     database_pool: int = 5
     redis_pool: int = 8
     small_pool: int = 2  # DATABASE_CONNECTIONS and REDIS_CONNECTIONS where a plan allows few
-    beside: int = 3  # one for `work`, two for verbs and psql
+    beside: int = 4  # two for `work`, two for verbs and psql
     # Seen in INFO on 2026-11-27: one worker with nothing to do, and 200 requests of a key with two limits.
     redis_idle_calls: float = 10.0  # a second and worker: health is exchanged four times, leases and sums beside
     redis_script_commands: float = 64.0  # that the two scripts of a request with limits run inside Redis

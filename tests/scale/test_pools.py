@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,13 @@ WORKER = 2  # connections of `python -m omniroute work` at the most: it does one
 @pytest.mark.parametrize("store", STORES)
 def test_no_process_has_more_than_it_may(tmp_path: Path, upstream: Upstream, request: pytest.FixtureRequest, store: str) -> None:
     env = where("postgres", request) | {"DATABASE_CONNECTIONS": str(EACH), "REDIS_CONNECTIONS": str(EACH)}
-    counts: list[Callable[[], int]] = [lambda: of_postgres(env["DATABASE_URL"])]
+    counts: list[Callable[[str], int]] = [partial(of_postgres, env["DATABASE_URL"])]
     if "redis" in store:
         env |= where("redis", request)
-        counts.append(lambda: of_redis(env["REDIS_URL"]))
+        counts.append(partial(of_redis, env["REDIS_URL"]))
     (tmp_path / "worker").mkdir()
-    given = settings(tmp_path / "worker") | env
-    with running_gateway(tmp_path, workers=PROCESSES, **env) as gateway:
+    given = settings(tmp_path / "worker") | named("work", env)
+    with running_gateway(tmp_path, workers=PROCESSES, **named("web", env), BACKGROUND_JOBS="off") as gateway:
         command = [PYTHON, "-m", "omniroute", "work"]
         with Server("the worker", command, tmp_path / "worker.log", "", given, cwd=tmp_path / "worker"):
             house = House(gateway, env, tmp_path)
@@ -39,27 +40,37 @@ def test_no_process_has_more_than_it_may(tmp_path: Path, upstream: Upstream, req
             key, key_id = house.key(requestsPerMinute=100_000, maxConcurrent=500)
             house.budget(key_id, limit_usd=1000)
             until(lambda: gateway.api("GET", "/api/about")["about"]["workers"] == PROCESSES, 20, lambda: "all workers")
+            until(lambda: all(count("work") for count in counts), 20, lambda: "the worker to do the jobs")
             with ThreadPoolExecutor(1) as pool, counted(counts) as most:
                 pages = pool.submit(lambda: [gateway.api("GET", "/api/usage/logs") for _ in range(30)])
                 answers = at_once(gateway.url, key, 150, 30)
                 assert pages.result()
             assert {None if each is None else each.status for each in answers} == {200}
-            assert all(EACH <= each <= PROCESSES * EACH + WORKER for each in most), most
+            assert all(EACH <= each <= PROCESSES * EACH for each in most["web"]), most
+            assert all(1 <= each <= WORKER for each in most["work"]), most
             house.books_agree()
 
 
-class counted:
-    """The most that each of `counts` has told while the block ran."""
+def named(program: str, env: dict[str, str]) -> dict[str, str]:
+    """The same settings; its connections tell the servers this name."""
+    found = env | {"PGAPPNAME": program}
+    return found | {"REDIS_URL": f"{env['REDIS_URL']}?client_name={program}"} if "REDIS_URL" in env else found
 
-    def __init__(self, counts: list[Callable[[], int]]) -> None:
-        self._counts, self._most, self._over = counts, [0] * len(counts), threading.Event()
+
+class counted:
+    """The most that each of `counts` has told of each program while the block ran."""
+
+    def __init__(self, counts: list[Callable[[str], int]]) -> None:
+        self._counts, self._over = counts, threading.Event()
+        self._most = {program: [0] * len(counts) for program in ("web", "work")}
         self._thread = threading.Thread(target=self._watch)
 
     def _watch(self) -> None:
         while not self._over.is_set():
-            self._most[:] = [max(most, count()) for most, count in zip(self._most, self._counts, strict=True)]
+            for program, most in self._most.items():
+                most[:] = [max(before, count(program)) for before, count in zip(most, self._counts, strict=True)]
 
-    def __enter__(self) -> list[int]:
+    def __enter__(self) -> dict[str, list[int]]:
         self._thread.start()
         return self._most
 
@@ -68,12 +79,11 @@ class counted:
         self._thread.join()
 
 
-def of_postgres(url: str) -> int:
-    """Without the one that asks."""
-    asked = "SELECT count(*) - 1 FROM pg_stat_activity WHERE datname = current_database()"
-    return int(query(url, asked)[0][0])
+def of_postgres(url: str, program: str) -> int:
+    who = f"datname = current_database() AND application_name = '{program}'"
+    return int(query(url, f"SELECT count(*) FROM pg_stat_activity WHERE {who}")[0][0])
 
 
-def of_redis(url: str) -> int:
+def of_redis(url: str, program: str) -> int:
     with Redis.from_url(url) as client:
-        return int(client.info("clients")["connected_clients"]) - 1
+        return sum(each["name"] == program for each in client.client_list())
