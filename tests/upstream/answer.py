@@ -100,24 +100,32 @@ def tool_calls(ask: Ask, script: Script) -> tuple[Call, ...]:
 def default_input(name: str, offered: Mapping[str, Mapping[str, Any]], number: int) -> Any:
     if name in SHELLS:
         key = "cmd" if name == "exec_command" else "command"
-        described = "description" in offered.get(name, {}).get("properties", {})
+        described = "description" in _mapping(_mapping(offered.get(name)).get("properties"))
         return {key: COMMAND, **({"description": "Print a number"} if described else {})}
     if name in offered:
         return sample(offered[name])
     return {"city": ("Paris", "Rome", "Oslo")[number % 3], "unit": "°C"}
 
 
-def sample(schema: Mapping[str, Any]) -> Any:
-    """A value that a (simple) JSON schema accepts."""
-    if "enum" in schema:
+SAMPLES: dict[str, Any] = {"string": "sample", "integer": 7, "number": 7.5, "boolean": True, "null": None}
+
+
+def sample(schema: Any) -> Any:
+    """A value that a (simple) JSON schema accepts. What of it is no schema counts as not said."""
+    schema = _mapping(schema)
+    if isinstance(schema.get("enum"), list) and schema["enum"]:
         return schema["enum"][0]
     kind = schema.get("type", "object")
-    kind = kind[0] if isinstance(kind, list) else kind
-    if kind == "object":
-        return {name: sample(inner) for name, inner in schema.get("properties", {}).items()}
+    kind = kind[0] if isinstance(kind, list) and kind else kind
     if kind == "array":
         return [sample(schema.get("items", {"type": "string"}))]
-    return {"string": "sample", "integer": 7, "number": 7.5, "boolean": True, "null": None}[kind]
+    if isinstance(kind, str) and kind in SAMPLES:
+        return SAMPLES[kind]
+    return {name: sample(inner) for name, inner in _mapping(schema.get("properties")).items()}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def seen_images(images: Sequence[Image]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -77,6 +78,24 @@ def test_it_calls_the_tool_that_is_forced_and_fills_a_schema(upstream: Upstream)
     assert parts(answer)[-1]["functionCall"] | {"id": ""} == {"id": "", "name": "second", "args": {"n": 7}}
     config = {"responseMimeType": "application/json", "responseJsonSchema": schema}
     assert text_of(post(upstream.url, WHOLE, generationConfig=config, contents=user("go"))) == '{"n": 7}'
+
+
+ODD = [
+    ("text", {}),
+    ({"properties": "text"}, {}),
+    ({"properties": {"n": "text"}}, {"n": {}}),
+    ({"items": 1, "type": "array"}, [{}]),
+    ({"enum": []}, {}),
+    ({"type": "no type"}, {}),
+    ({"type": []}, {}),
+]
+
+
+@pytest.mark.parametrize("name", ["responseSchema", "responseJsonSchema"])
+def test_what_of_a_schema_is_none_counts_as_not_said(upstream: Upstream, name: str) -> None:
+    for schema, value in ODD:
+        answer = post(upstream.url, WHOLE, generationConfig={name: schema}, contents=user("go"))
+        assert (answer.status, json.loads(text_of(answer))) == (200, value), schema
 
 
 @BOTH
