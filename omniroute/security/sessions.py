@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from omniroute.clock import AHEAD, Clock
 from omniroute.models.access import SessionRow
 from omniroute.models.db import Database
+from omniroute.security.redaction import redact
 
 IDLE = 12 * 3600.0  # seconds without a request after which a session is over
 LONGEST = 7 * 86400.0  # seconds after which it is over in any case
@@ -52,7 +53,7 @@ class Sessions:
                 seen_at=now,
                 expires_at=now + LONGEST,
                 address=address[:64],
-                user_agent=user_agent[:256],
+                user_agent=redact(user_agent[:600])[:256],  # some send a key there
             )
         )
         return token

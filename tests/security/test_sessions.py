@@ -58,6 +58,14 @@ def test_use_is_noted_now_and_then(admin: Parts) -> None:
     assert admin.sessions.all()[0].seen_at == START + SEEN_EVERY
 
 
+def test_a_key_that_is_sent_as_the_browsers_name_is_not_kept(admin: Parts) -> None:
+    token = admin.database.write(
+        lambda session: admin.sessions.start(session, "admin", "127.0.0.1", "tool sk-or-abcdefghijklmnop " + "x" * 300)
+    )
+    view = admin.sessions.find(token)
+    assert view is not None and view.user_agent == ("tool sk-or-*** " + "x" * 300)[:256]
+
+
 def test_a_new_session_sweeps_out_the_old(admin: Parts) -> None:
     start(admin)
     admin.clock.move(IDLE)
