@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 WRITE_WAIT = 10.0  # seconds
 CONNECTIONS = 5  # of a process to Postgres at the most
+ONLY_READS = "25006"  # Postgres's SQLSTATE for a write where it takes none
 READ_WAIT = 1.0  # seconds; in WAL a reader waits only while the log is recovered, and then it stalls the loop
 
 SMALL_CACHE = "cache_size=-512"  # kB a connection, a quarter of SQLite's own: the system has the file in memory as well
@@ -104,7 +105,7 @@ class Database:
                         done = self._transact(opened, work)
                 else:
                     done = self._transact(opened, work)
-        except (DatabaseAway, sa.exc.InternalError):  # the second is how Postgres says that it takes no writes
+        except DatabaseAway:
             self.not_written = True
             raise
         self.not_written = False
@@ -287,7 +288,11 @@ def _on_begin(statement: str) -> Callable[[sa.Connection], None]:
 def _faults_named() -> Iterator[None]:
     try:
         yield
-    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as exc:
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError, sa.exc.TimeoutError) as exc:
+        if isinstance(exc, sa.exc.InternalError) and getattr(exc.orig, "sqlstate", None) != ONLY_READS:
+            raise
         told = str(exc.__cause__) if isinstance(exc.__cause__, sqlite3.Error) else ""  # Postgres's words name hosts and users
+        if isinstance(exc, sa.exc.InternalError):
+            told = "it only reads"
         why = f" ({told})" if told else ""
         raise DatabaseAway(f"The database can't be used right now{why}; nothing was changed. Try again in a moment.") from exc

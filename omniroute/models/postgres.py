@@ -24,6 +24,18 @@ class _Connection(psycopg.Connection[Any]):
             self.close()
             raise
 
+    @property
+    def read_only(self) -> bool | None:
+        return super().read_only
+
+    @read_only.setter
+    def read_only(self, value: bool | None) -> None:
+        """Writing is never asked for, only left as the database has it. SQLAlchemy takes back a transaction that only reads with
+        False (2.0.54, `PGReadOnlyConnectionCharacteristic`), which begins the next ones as READ WRITE: past the
+        `default_transaction_read_only` by which a platform keeps a full disk from filling up.
+        """
+        self._set_read_only(value or None)
+
 
 def open_postgres(url: str, connections: int) -> sa.Engine:
     """A small pool, since hosted plans allow few connections: whoever finds all of them in use waits for one.

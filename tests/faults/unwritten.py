@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from bench.gateway import Refused
 from bench.processes import get_json
 from tests.faults.conftest import metric
 from tests.relay.limits.houses import House
@@ -40,6 +43,9 @@ def unwritten(house: House, keys: tuple[str, str]) -> int:
             way.error(refused.json)
             told = way.beside(refused.json)
             assert told["class"] == "limits_unavailable" and "Health page" in told["remedy"]
+    with pytest.raises(Refused) as change:
+        house.gateway.api("POST", "/api/keys", {"name": "new"})
+    assert change.value.status == 503
     until(lambda: "database_not_written" in {each["kind"] for each in alerts(house)}, 10, lambda: "an alert")
     with Client(house.gateway.url) as client:
         ready = client.get("/readyz").read()
