@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 
 import psycopg
 from flask import Flask
@@ -35,6 +35,7 @@ TELLS_A_KEY = {
 # Settings that are secrets.
 SECRET_SETTINGS = ("SECRET_KEY", "STORAGE_ENCRYPTION_KEY", "INITIAL_PASSWORD")
 SESSIONS = {"omniroute_session", "__Host-omniroute_session"}
+REFUSED = {400: "by another name than it has", 401: "without a key"}
 OVERLAP = 256  # bytes of a piece that are looked at with the next one: a secret may be cut by pieces
 
 
@@ -42,11 +43,20 @@ OVERLAP = 256  # bytes of a piece that are looked at with the next one: a secret
 
 
 def metrics_of(url: str) -> bytes:
-    """What it tells a Prometheus on this machine; nothing from one that no longer answers."""
+    """What it tells a Prometheus on this machine; nothing from one that no longer answers.
+
+    One that wants a key here too, or another name, tells that: its counters are in DATA_DIR, with their labels, and searched
+    there. Raises HTTPError for a failure: a search through nothing would always pass.
+    """
     try:
-        with direct.open(f"{url}/metrics", timeout=2) as answer:
+        with direct.open(f"{url}/metrics", timeout=10) as answer:
             told: bytes = answer.read()
             return told
+    except HTTPError as exc:
+        with exc:
+            if exc.code not in REFUSED:
+                raise
+            return bytes(exc.read())
     except (URLError, OSError):
         return b""
 

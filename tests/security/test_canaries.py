@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import shutil
+import socket
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, nullcontext
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import quote
 
 import psycopg
@@ -20,8 +23,9 @@ from omniroute.clock import Clock
 from omniroute.security import client_keys
 from tests.canaries import MARK, Leaked, find, marked, marked_storage_key
 from tests.gateway import running_gateway
-from tests.left_behind import look_over, look_through_postgres, look_through_redis, look_through_sqlite, watched
+from tests.left_behind import look_over, look_through_postgres, look_through_redis, look_through_sqlite, metrics_of, watched
 from tests.redis_server import RedisServer
+from tests.upstream.raw import Client
 
 SECRET = marked("an upstream's key", "wxyz")
 KEY = client_keys.make(Clock())
@@ -176,7 +180,42 @@ def test_a_value_in_redis(redis_server: RedisServer) -> None:
         client.flushall()
 
 
+# Metrics ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "fails"), [("200 OK", False), ("401 Unauthorized", False), ("500 Oh", True), ("503 No", True)]
+)
+def test_metrics_that_fail_are_no_search(status: str, fails: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(metrics_of, f"http://127.0.0.1:{server.getsockname()[1]}")
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 4\r\n\r\ntold".encode())
+            with pytest.raises(HTTPError) if fails else nullcontext():
+                assert asked.result(20) == b"told"
+
+
 # Answers ------------------------------------------------------------------------------------------------
+
+
+def test_a_secret_in_what_is_not_read_to_its_end() -> None:
+    """Cut by pieces, on a bare socket; what the next answer on it begins with is not joined to it."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        Client(f"http://127.0.0.1:{server.getsockname()[1]}") as client,
+        server.accept()[0] as connection,
+    ):
+        client.get("/one")
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\ndata: " + SECRET[:4].encode())
+        assert client.read_until(b"data: ").endswith(SECRET[:4].encode())
+        connection.sendall(SECRET[4 : len(SECRET) // 2].encode())
+        with pytest.raises(Leaked, match="the answer to GET /one"):
+            client.receive()
+        client.get("/two")
+        connection.sendall(b"harmless")
+        assert client.receive() == b"harmless"
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from tests.left_behind import look_through_answer
+from tests.left_behind import OVERLAP, look_through_answer
 
 PROMPT = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 100}
 
@@ -43,14 +43,15 @@ class Answer:
 
 
 class Client:
-    """One connection. `read` takes the answer to its end, and raises Leaked if a secret is in it; `leave` closes without
-    reading on.
+    """One connection. `read` takes the answer to its end; `leave` closes without reading on. Whatever comes is searched, also
+    of an answer that is not read to its end: each raises Leaked if a secret is in it.
     """
 
     def __init__(self, url: str, timeout: float = 10.0) -> None:
         self.address = urlsplit(url)
         self.socket = socket.create_connection((self.address.hostname, self.address.port), timeout)
         self.asked = ""
+        self.before = b""  # the end of the last piece: a secret may be cut by pieces
 
     def post(self, path: str, document: Any, headers: Mapping[str, str] | None = None) -> Self:
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
@@ -66,7 +67,7 @@ class Client:
         return self.send(f"GET {path}", {"Host": self.address.netloc, **(headers or {})})
 
     def send(self, request: str, headers: Mapping[str, str], body: bytes = b"") -> Self:
-        self.asked = request
+        self.asked, self.before = request, b""
         lines = [f"{request} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
         self.socket.sendall("\r\n".join(lines).encode() + body)
         return self
@@ -108,6 +109,8 @@ class Client:
         data = self.socket.recv(65536)
         if not data:
             raise ConnectionError("the connection was closed")
+        look_through_answer(self.asked, self.before + data)
+        self.before = (self.before + data)[-OVERLAP:]
         return data
 
     def leave(self) -> None:
