@@ -33,7 +33,7 @@ run: install ## start the gateway on http://localhost:20128
 migrate: install ## bring the database to this release's schema
 	@$(BIN)/python -m omniroute migrate
 
-test: install-dev $(SDKS) ## all tests, against real servers and a real browser
+test: install-dev $(SDKS) $(INSTALLED)/installed ## all tests, against real servers and a real browser
 	@scripts/test-needs
 	@exec $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST)
 
@@ -50,7 +50,7 @@ audit: install-dev ## known vulnerabilities in all pinned packages; fails when n
 sbom: install-dev ## what the gateway is made of, as CycloneDX, into dist/
 	@$(BIN)/python scripts/write-sbom
 
-canary: install-dev $(SDKS) ## all tests with gateways that log all they can: none of it may hold a secret
+canary: install-dev $(SDKS) $(INSTALLED)/installed ## all tests with gateways that log all they can: none of it may hold a secret
 	@scripts/test-needs
 	@TESTS_LOG_LEVEL=DEBUG exec $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST)
 
