@@ -14,6 +14,7 @@ from omniroute.errors import Problem
 from omniroute.formats import FORMATS
 from omniroute.relay.ask import Reply
 from omniroute.relay.ledger import LONGEST_CLIENT, Ledger, client_shown
+from omniroute.security.redaction import redact
 
 # By the path's beginning: which format a caller there reads. Others read OpenAI's.
 READS = {"/v1/messages": "anthropic_messages", "/v1/responses": "openai_responses", "/v1beta/": "gemini"}
@@ -58,7 +59,7 @@ def _row(problem: Problem, request: Request) -> dict[str, Any]:
     return {
         "id": current.request_id(),
         "method": request.method,
-        "path": request.path[:300],
+        "path": redact(request.path[:LONGEST_CLIENT])[:300],
         "endpoint": str(request.url_rule or ""),
         "format": format_of(request),
         "key_id": key.id if key else None,

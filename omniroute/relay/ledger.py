@@ -29,7 +29,7 @@ from omniroute.usage.tickets import Ticket
 
 CLIENT_GONE = 499  # nginx's number for a client that left; never sent
 SHOWN_ATTEMPTS = 30
-LONGEST_CLIENT = 600  # characters of a User-Agent that are looked at
+LONGEST_CLIENT = 600  # characters of a User-Agent, or of a name, that are looked at
 
 Observer = Callable[[Mapping[str, Any]], None]  # is shown every row, and neither raises nor waits
 
@@ -38,6 +38,12 @@ Observer = Callable[[Mapping[str, Any]], None]  # is shown every row, and neithe
 def client_shown(agent: str) -> str:
     """A `User-Agent` as a row keeps it: some put their key there. Clients are few, so each is looked through once."""
     return redact(agent)[:200]
+
+
+@lru_cache(maxsize=2048)
+def model_shown(model: str) -> str:
+    """The name that was asked for as a row keeps it: whoever mixes up two settings sends a key for a name."""
+    return redact(model)[:300]
 
 
 class Ledger:
@@ -249,7 +255,7 @@ class Entry:
             "endpoint": ask.endpoint,
             "format": ask.format,
             "streamed": ask.stream,
-            "requested_model": ask.model[:300],
+            "requested_model": model_shown(ask.model[:LONGEST_CLIENT]),
             "key_id": key.id if key else None,
             "key_name": key.name if key else ask.caller or None,
             "combo": self.combo or None,

@@ -165,6 +165,11 @@ def test_a_key_that_is_sent_as_the_clients_name_is_not_kept(here: Gateway) -> No
         assert (row["status"], row["client"]) == (status, ("my-tool/2.1 (sk-or-***) " + "x" * 300)[:200])
 
 
+def test_a_key_that_is_sent_as_a_models_name_is_not_kept(here: Gateway) -> None:
+    row = logged(here, ask(here, "chat/sk-proj-abcdefghijklmnop1234"))
+    assert row["requestedModel"] == "chat/sk-proj-***"
+
+
 def test_who_is_not_known_has_a_row_too(here: Gateway) -> None:
     answer = ask(here, f"chat/{PRICED}", {"Authorization": "Bearer sk-or-not-known-here"})
     row = logged(here, answer)
