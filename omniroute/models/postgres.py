@@ -31,7 +31,7 @@ class _Connection(psycopg.Connection[Any]):
     @read_only.setter
     def read_only(self, value: bool | None) -> None:
         """Writing is never asked for, only left as the database has it. SQLAlchemy takes back a transaction that only reads with
-        False (2.0.54, `PGReadOnlyConnectionCharacteristic`), which begins the next ones as READ WRITE: past the
+        False (2.1.9, `PGReadOnlyConnectionCharacteristic`), which begins the next ones as READ WRITE: past the
         `default_transaction_read_only` by which a platform keeps a full disk from filling up.
         """
         self._set_read_only(value or None)
