@@ -185,7 +185,7 @@ def worker_int(worker: Any) -> None:
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    if getattr(worker, "wsgi", None) is not None:  # a worker that could not start has none
+    if hasattr(worker, "finishing"):  # a worker that could not start has nothing to write
         _finish(worker)
 
 

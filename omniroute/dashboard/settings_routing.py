@@ -39,6 +39,7 @@ TIMES = {
     "FIRST_EVENT_SECONDS": "Streamed: to the upstream's first byte. Then the next target is asked.",
     "IDLE_SECONDS": "Streamed: between its bytes after that. Pings count as life.",
     "ANSWER_SECONDS": "Not streamed: to the whole answer. A client's own X-Stainless-Timeout takes its place.",
+    "BODY_SECONDS": "For a request's body to come in, and a second more for each 16 kB of it.",
     "HEARTBEAT_SECONDS": "Streamed: after this silence the client gets a comment, so that nothing between gives up.",
 }
 COMBO = {

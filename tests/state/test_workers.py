@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -58,9 +59,9 @@ def test_a_stated_wait_counts_for_both_workers_and_over_a_restart(
 
         until(known, 5, lambda: "both workers to know")
         with opened(shared) as store:
-            until(lambda: store.reports(0), 5, lambda: "the report of the worker that asked")
+            until(lambda: store.reports(time.time()), 5, lambda: "the report of the worker that asked")
     with opened(shared) as store:
-        assert store.read_health() and store.reports(0) == {}  # workers that ended report nothing any more
+        assert store.read_health() and store.reports(time.time()) == {}  # workers that ended report nothing any more
     with running_gateway(tmp_path, workers=2, **where) as again:
         upstream.reset()
         assert refused_unasked(again)
