@@ -18,7 +18,6 @@ from omniroute.relay.lane import Facts
 from omniroute.routing.route import Target
 
 USAGE_ON_REQUEST = frozenset({"openai_chat", "openai_completions"})  # their streams tell it only to those who ask
-LARGEST_EVENT = 16 * 1024 * 1024  # bytes of one unfinished event
 
 
 class NativeLane:
@@ -72,34 +71,20 @@ class NativeStream:
         self._sent_model = sent_model
         self._telltales = format.TELLTALES
         self._decoder = sse.Decoder()
-        self._rest: list[bytes] = []  # of an event that has not ended yet; joined once, not with each piece
-        self._rest_size = 0
-        self._edge = b""
         self._held = bytearray()  # not a list of events: a comment of three bytes would take fifty
         self._ending = False
         self.committed = self.done = False
         self.facts = Facts()
 
     def feed(self, data: bytes) -> bytes:
-        if self._rest:
-            seam = self._edge + data
-            if b"\n\n" not in seam and b"\r\n\r\n" not in seam:
-                return self._wait(data)
-            self._rest.append(data)
-            data = self._taken()
-        end = _boundary(data)
-        if end != len(data):
-            self._wait(data[end:])
-            data = data[:end]
-            if not data:
-                return b""
         events = self._decoder.feed(data)
+        data = b"".join([event.raw for event in events])  # whole events only
         if self.committed and not self._tells(data) and all(map(_sound, events)):
             return data
         return self._examine(events)
 
     def finish(self) -> bytes:
-        out = self._examine(self._decoder.feed(self._taken()) + self._decoder.flush()) if self._rest else b""
+        out = self._examine(self._decoder.flush())
         if self.facts.error is not None:
             return out
         if not self._ending:
@@ -120,19 +105,6 @@ class NativeStream:
         writer = self._format.StreamWriter(self._model, True)
         writer.write(ir.Started(self.facts.id or "", self._model))  # a Responses client wants the id that it was told
         return writer.fail(problem)
-
-    def _wait(self, data: bytes) -> bytes:
-        """Keep what has no end yet; nothing goes out for it."""
-        self._rest.append(data)
-        self._rest_size += len(data)
-        self._edge = (self._edge + data)[-3:]
-        if self._rest_size > LARGEST_EVENT:
-            raise StreamCut(f"an event of more than {LARGEST_EVENT} bytes")
-        return b""
-
-    def _taken(self) -> bytes:
-        data, self._rest, self._rest_size, self._edge = b"".join(self._rest), [], 0, b""
-        return data
 
     def _tells(self, data: bytes) -> bool:
         return any([mark in data for mark in self._telltales])  # noqa: C419 - a generator costs three times as much
@@ -192,10 +164,3 @@ def _sound(event: sse.Event) -> bool:
 def _asks_usage(document: dict[str, Any]) -> bool:
     options = document.get("stream_options")
     return isinstance(options, dict) and options.get("include_usage") is True
-
-
-def _boundary(data: bytes) -> int:
-    """Where the last whole event in `data` ends."""
-    if data.endswith(b"\n\n"):
-        return len(data)
-    return max(data.rfind(b"\n\n") + 2, data.rfind(b"\r\n\r\n") + 4, 3) if b"\n\n" in data or b"\r\n\r\n" in data else 0
