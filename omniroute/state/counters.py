@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from omniroute.limits.limit import Line
 from omniroute.state.shared import Part, Reserved
@@ -16,6 +16,24 @@ class Step(NamedTuple):
     reserved: int = 0
     taken: int = 0
     expires: float = 0.0
+
+
+class Reservation(NamedTuple):
+    """What a ticket of that name is to hold, until then; `held` is what it holds already, where it was there before."""
+
+    ticket: str
+    lines: tuple[Line, ...]
+    document: Mapping[str, Any]
+    until: float
+    held: tuple[Part, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return tuple(Part(line.counter, line.bucket, line.amount, line.expires) for line in self.lines)
+
+    def with_more(self, asked: Reservation) -> Reservation:
+        held = (*self.held, *self.parts)
+        return Reservation(self.ticket, asked.lines, {**self.document, **asked.document}, max(self.until, asked.until), held)
 
 
 Window = tuple[str, int, int]  # a counter, and its buckets from here to there

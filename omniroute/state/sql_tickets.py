@@ -11,7 +11,6 @@ import functools
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -21,9 +20,9 @@ from omniroute.clock import AHEAD
 from omniroute.limits.limit import NEVER, Line
 from omniroute.models.db import Database, inserting
 from omniroute.models.shared import CounterRow, TicketRow
-from omniroute.state.counters import Granting, Step, blocking, steps, window_of
+from omniroute.state.counters import Granting, Reservation, Step, blocking, steps, window_of
 from omniroute.state.shared import Lapsed, Part, Reserved, Settlement
-from omniroute.state.sqlite_tickets import AtOnce, Reservation
+from omniroute.state.sqlite_tickets import AtOnce
 from omniroute.state.together import Together, tried
 from omniroute.state.transactions import AT_ONCE, Transactions, pieces, short
 
@@ -92,12 +91,12 @@ class SqlTickets:
         at_once = self._at_once
         told = None if at_once is None else tried(lambda: at_once.reserve(turn), PAUSES)
         if told is None:
-            return self._reserve_in_line([_Asked(*asked) for asked in turn])
-        late = [_Asked(*asked) for asked, each in zip(turn, told, strict=True) if each is None]
+            return self._reserve_in_line(turn)
+        late = [asked for asked, each in zip(turn, told, strict=True) if each is None]
         rest = iter(self._reserve_in_line(late) if late else ())
         return [next(rest) if each is None else each for each in told]
 
-    def _reserve_in_line(self, turn: Sequence[_Asked]) -> list[Reserved]:
+    def _reserve_in_line(self, turn: Sequence[Reservation]) -> list[Reserved]:
         """In the order they came, each as if those before had been written."""
         windows = list({window_of(line) for asked in turn for line in asked.lines})
 
@@ -116,22 +115,24 @@ class SqlTickets:
             with contextlib.suppress(_MadeMeanwhile):
                 return self._transactions.write(work)
 
-    def _tickets(self, connection: sa.Connection, ids: Collection[str]) -> dict[str, _Asked]:
+    def _tickets(self, connection: sa.Connection, ids: Collection[str]) -> dict[str, Reservation]:
         rows = connection.execute(self._noted, {"some": sorted(ids)})
-        return {id: _Asked(id, (), document, until, tuple(Part(*line) for line in lines)) for id, lines, document, until in rows}
+        return {
+            id: Reservation(id, (), document, until, tuple(Part(*line) for line in lines)) for id, lines, document, until in rows
+        }
 
-    def _note(self, connection: sa.Connection, given: Sequence[_Asked], there: dict[str, _Asked]) -> None:
+    def _note(self, connection: sa.Connection, given: Sequence[Reservation], there: dict[str, Reservation]) -> None:
         """Write the tickets; one that is there, or is asked for twice, gets the lines added."""
-        new: dict[str, _Asked] = {}
+        new: dict[str, Reservation] = {}
         for asked in given:
             if (before := new.get(asked.ticket)) is not None:
                 new[asked.ticket] = before.with_more(asked)
             elif (before := there.get(asked.ticket)) is not None:
                 there[asked.ticket] = merged = before.with_more(asked)
-                connection.execute(CHANGE_TICKET, {"ticket": asked.ticket, **merged.row})
+                connection.execute(CHANGE_TICKET, {"ticket": asked.ticket, **_row(merged)})
             else:
                 new[asked.ticket] = asked
-        rows = [{"id": id, **asked.row} for id, asked in sorted(new.items())]
+        rows = [{"id": id, **_row(asked)} for id, asked in sorted(new.items())]
         if rows and connection.execute(self._add_ticket, rows).rowcount != len(rows):
             raise _MadeMeanwhile
 
@@ -269,29 +270,6 @@ class SqlTickets:
         self._transactions.lock(session, {f"counter {zlib.crc32(counter.encode()) % LOCKS}" for counter in counters})
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """One reservation; `held` is what a ticket that was there before holds already."""
-
-    ticket: str
-    lines: tuple[Line, ...]
-    document: Mapping[str, Any]
-    until: float
-    held: tuple[Part, ...] = ()
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        return tuple(Part(line.counter, line.bucket, line.amount, line.expires) for line in self.lines)
-
-    def with_more(self, asked: _Asked) -> _Asked:
-        held = (*self.held, *self.parts)
-        return _Asked(self.ticket, asked.lines, {**self.document, **asked.document}, max(self.until, asked.until), held)
-
-    @property
-    def row(self) -> dict[str, Any]:
-        return {"lines": [*self.held, *self.parts], "document": dict(self.document), "until": self.until}
-
-
 class _MadeMeanwhile(Exception):
     """Another thread or process has made the ticket since it was looked for."""
 
@@ -331,12 +309,16 @@ def _window_sums(count: int) -> sa.Select[Any]:
     return sa.select(*sums)
 
 
-def _with_blocking(connection: sa.Connection, asked: _Asked, told: Reserved) -> Reserved:
+def _with_blocking(connection: sa.Connection, asked: Reservation, told: Reserved) -> Reserved:
     if told.refused is None:
         return told
     line = asked.lines[told.refused]
     held = connection.execute(WINDOW, {"name": line.counter, "since": line.since, "upto": line.upto})
     return told._replace(blocking=blocking(dict(held.all()), line.limit))
+
+
+def _row(asked: Reservation) -> dict[str, Any]:
+    return {"lines": [*asked.held, *asked.parts], "document": dict(asked.document), "until": asked.until}
 
 
 def _named(part: Part) -> Part:

@@ -9,14 +9,13 @@ first one after a checkpoint by the writer, which begins that log anew, waits fo
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
 import orjson
 
 from omniroute.limits.limit import Line
 from omniroute.models.db import Database
-from omniroute.state.counters import blocking, refusing
+from omniroute.state.counters import Reservation, blocking, refusing
 from omniroute.state.shared import Reserved
 
 # The same as in state/sql_tickets.py, one reservation at a time.
@@ -28,15 +27,6 @@ ON CONFLICT (name, bucket) DO UPDATE SET
     reserved = max(counters.reserved + excluded.reserved, 0), expires = max(counters.expires, excluded.expires)
 """
 NOTE = "INSERT INTO tickets (id, lines, document, until) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
-
-
-class Reservation(NamedTuple):
-    """What a ticket of that name is to hold, until then; the names of counters are `short`."""
-
-    ticket: str
-    lines: tuple[Line, ...]
-    document: Mapping[str, Any]
-    until: float
 
 
 class AtOnce:
@@ -56,7 +46,7 @@ def _reserve(connection: sqlite3.Connection, asked: Reservation) -> Reserved | N
     if (refused := refusing(asked.lines, used)) is not None:
         line = asked.lines[refused]
         return Reserved(refused, used[: refused + 1], blocking(dict(connection.execute(WINDOW, _window(line))), line.limit))
-    held = [(line.counter, line.bucket, line.amount, line.expires) for line in asked.lines]
+    held = [tuple(part) for part in asked.parts]  # orjson takes no named ones
     note = (asked.ticket, orjson.dumps(held).decode(), orjson.dumps(asked.document).decode(), asked.until)
     if connection.execute(NOTE, note).rowcount != 1:
         return None
