@@ -12,7 +12,7 @@ from html import escape
 
 import orjson
 from flask import Flask, Request, Response, g, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.exceptions import NotFound as NoSuchPath
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -121,7 +121,8 @@ def _written(problem: Problem, error: Exception, client: ClientProblem, page: Pa
         return client(problem, request)
     if path.startswith("/api/") or path in ("/healthz", "/readyz", "/metrics"):
         return json_problem(problem, _details(error))
-    return page(problem)
+    # A Host such as "." has no address to link to, and a page with its dress is made of links.
+    return bare_page(problem) if isinstance(request.routing_exception, BadHost) else page(problem)
 
 
 def _details(error: Exception) -> Mapping[str, str]:

@@ -36,8 +36,8 @@ def test_each_entry_has_whom_state_reason_remedy_and_time(desk: Desk, admin: Bro
 
 def test_one_entry_is_reset_and_the_others_stay(desk: Desk, admin: Browser) -> None:
     row = desk.connection("openai", name="company")
-    answered(desk, row, "a", 529)
-    answered(desk, row, "b", 529)
+    answered(desk, row, "a", 529, 60)
+    answered(desk, row, "b", 529, 60)
     page = admin.open("/dashboard/health").press("Reset openai/a: Model locked")
     assert "Reset." in page.toasts[0]
     assert [each.model for each in desk.services.resilience.overview().held] == ["b"]
@@ -60,7 +60,7 @@ def test_a_terminal_status_is_reset(desk: Desk, admin: Browser) -> None:
 
 def test_reset_all_asks_first(desk: Desk, admin: Browser) -> None:
     row = desk.connection("openai", name="company")
-    answered(desk, row, "a", 529)
+    answered(desk, row, "a", 529, 60)
     answered(desk, row, "b", 402, 60)
     page = admin.open("/dashboard/health").follow("Reset all")
     assert "2 entries are forgotten" in page.text
@@ -71,14 +71,14 @@ def test_reset_all_asks_first(desk: Desk, admin: Browser) -> None:
 def test_the_list_renews_itself_alone(desk: Desk, admin: Browser) -> None:
     page = admin.open("/dashboard/health")
     (poll,) = [each for each in page.root.walk() if each.attrs.get("hx-trigger") == "every 3s"]
-    answered(desk, desk.connection("openai"), "a", 529)
+    answered(desk, desk.connection("openai"), "a", 529, 60)
     part = admin.open(poll.attrs["hx-get"], **{"HX-Request": "true"})
     assert "Model locked" in part.text
     assert not part.root.all("main")
 
 
 def test_a_reset_of_nothing_resets_nothing(desk: Desk, admin: Browser) -> None:
-    answered(desk, desk.connection("openai"), "a", 529)
+    answered(desk, desk.connection("openai"), "a", 529, 60)
     page = admin.open("/dashboard/health")
     token = next(each.attrs["value"] for each in page.root.all("input") if each.attrs.get("name") == "csrf_token")
     admin.send("/dashboard/health/reset", {"csrf_token": token})

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from werkzeug.test import TestResponse
+from werkzeug.test import TestResponse, create_environ
+from werkzeug.wrappers import Response
 
 from bench.gateway import PASSWORD
 from omniroute.edge.headers import CONTENT_SECURITY_POLICY
@@ -190,11 +191,15 @@ def test_no_text_passes_for_a_name_that_it_is_not(text: str) -> None:
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=80))
+@example(".")
+@example("a..b")
+@example("xn--a")
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_host_says_no_answer_repeats_it_as_an_address(house: House, text: str) -> None:
     """No redirect, link or cookie is made from it, and a Host that isn't ours is a 400 on every kind of route."""
     for path in ("/", "/login", "/api/keys", "/v1/models", "/nothing"):
-        answer = house.client.get(path, environ_overrides={"HTTP_HOST": text})
+        environ = create_environ(path) | {"HTTP_HOST": text}  # not by a test client: it reads the name itself, and stumbles
+        answer = Response.from_app(house.app, environ)
         if not ours(text, {"localhost", "127.0.0.1", "[::1]"}, ""):
             assert answer.status_code == 400, (text, path)
         assert not (answer.location or "/").startswith(("http", "//"))
