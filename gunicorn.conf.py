@@ -165,6 +165,11 @@ def post_worker_init(worker: Any) -> None:
     gevent.spawn(_watch_for_end, worker, services)
     if worker.age == 1:
         _announce(services)
+    import gc
+
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5000, 20, 20)
 
 
 def worker_int(worker: Any) -> None:

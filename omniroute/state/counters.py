@@ -87,14 +87,10 @@ def blocking(held: Mapping[int, int], limit: int) -> int | None:
 
 def steps(spent: Iterable[Part] = (), reserved: Iterable[Part] = (), taken: Iterable[Part] = ()) -> dict[tuple[str, int], Step]:
     """By counter and bucket, in order."""
-    found: dict[tuple[str, int], Step] = {}
-    for counter, bucket, amount, expires in spent:
-        before = found.get((counter, bucket), Step())
-        found[counter, bucket] = before._replace(spent=before.spent + amount, expires=max(before.expires, expires))
-    for counter, bucket, amount, expires in reserved:
-        before = found.get((counter, bucket), Step())
-        found[counter, bucket] = before._replace(reserved=before.reserved + amount, expires=max(before.expires, expires))
-    for counter, bucket, amount, expires in taken:
-        before = found.get((counter, bucket), Step())
-        found[counter, bucket] = before._replace(taken=before.taken + amount, expires=max(before.expires, expires))
-    return dict(sorted(found.items()))
+    found: dict[tuple[str, int], list[Any]] = {}
+    for place, parts in enumerate((spent, reserved, taken)):
+        for counter, bucket, amount, expires in parts:
+            step = found.setdefault((counter, bucket), [0, 0, 0, 0.0])
+            step[place] += amount
+            step[-1] = max(step[-1], expires)
+    return {bucket: Step(*found[bucket]) for bucket in sorted(found)}

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 MOST = float(NEVER)  # when no lease ends
 WINDOW_OF = ("counter", "since", "upto")
-PAUSES = (0.001, 0.001, 0.002, 0.002, 0.004, 0.004, 0.008, 0.008, 0.016)  # seconds: as long as a batch of the log takes
+PAUSES = (0.001,) * 48  # seconds: as long as a batch of the log takes
 LOCKS = 1024  # for all counters: a batch that changes thousands would fill the table of locks (6,400 by default)
 
 # Statements are built once: SQLAlchemy keeps what it made of them. Parameters of a statement that writes a column of
@@ -81,10 +81,7 @@ class SqlTickets:
 
     def reserve(self, ticket: str, lines: Sequence[Line], document: Mapping[str, Any], now: float, until: float) -> Reserved:
         named = tuple(line._replace(counter=short(line.counter)) for line in lines)
-        asked = Reservation(ticket, named, document, until)
-        if self._at_once is not None and (told := self._at_once.reserve([asked])) is not None and told[0] is not None:
-            return told[0]
-        return self._together(asked)
+        return self._together(Reservation(ticket, named, document, until))
 
     def _reserve(self, turn: Sequence[Reservation]) -> list[Reserved]:
         """At once, as soon as whoever writes now has done so; in the end by waiting in line."""
@@ -322,4 +319,5 @@ def _row(asked: Reservation) -> dict[str, Any]:
 
 
 def _named(part: Part) -> Part:
-    return part._replace(counter=short(part.counter))
+    name = short(part.counter)
+    return part if name == part.counter else part._replace(counter=name)

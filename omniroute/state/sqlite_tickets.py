@@ -13,12 +13,11 @@ from collections.abc import Sequence
 
 import orjson
 
-from omniroute.limits.limit import Line
 from omniroute.models.db import Database
-from omniroute.state.counters import Reservation, blocking, refusing
+from omniroute.state.counters import Granting, Reservation, blocking, steps, window_of
 from omniroute.state.shared import Reserved
 
-# The same as in state/sql_tickets.py, one reservation at a time.
+# The same as in state/sql_tickets.py, without what SQLAlchemy costs.
 USED = "SELECT coalesce(sum(spent + reserved), 0) FROM counters WHERE name = ? AND bucket BETWEEN ? AND ?"
 WINDOW = "SELECT bucket, spent + reserved FROM counters WHERE name = ? AND bucket BETWEEN ? AND ?"
 RESERVE = """
@@ -26,7 +25,8 @@ INSERT INTO counters (name, bucket, spent, reserved, expires) VALUES (?, ?, 0, ?
 ON CONFLICT (name, bucket) DO UPDATE SET
     reserved = max(counters.reserved + excluded.reserved, 0), expires = max(counters.expires, excluded.expires)
 """
-NOTE = "INSERT INTO tickets (id, lines, document, until) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+THERE = "SELECT id FROM tickets WHERE id IN (SELECT value FROM json_each(?))"
+NOTE = "INSERT INTO tickets (id, lines, document, until) VALUES (?, ?, ?, ?)"
 
 
 class AtOnce:
@@ -38,21 +38,33 @@ class AtOnce:
 
         None for all of them while another one writes, and where anything is wrong with the database.
         """
-        return self._database.write_at_once(lambda connection: [_reserve(connection, asked) for asked in turn])
+        return self._database.write_at_once(lambda connection: _reserve(connection, turn))
 
 
-def _reserve(connection: sqlite3.Connection, asked: Reservation) -> Reserved | None:
-    used = tuple(connection.execute(USED, _window(line)).fetchone()[0] for line in asked.lines)
-    if (refused := refusing(asked.lines, used)) is not None:
-        line = asked.lines[refused]
-        return Reserved(refused, used[: refused + 1], blocking(dict(connection.execute(WINDOW, _window(line))), line.limit))
+def _reserve(connection: sqlite3.Connection, turn: Sequence[Reservation]) -> list[Reserved | None]:
+    windows = {window_of(line) for asked in turn for line in asked.lines}
+    granting = Granting({window: connection.execute(USED, window).fetchone()[0] for window in windows})
+    there = {id for (id,) in connection.execute(THERE, (orjson.dumps([asked.ticket for asked in turn]),))}
+    told: list[Reserved | None] = []
+    given: list[Reservation] = []
+    for asked in turn:
+        told.append(None if asked.ticket in there else granting.ask(asked.lines))
+        if (answer := told[-1]) is not None and answer.refused is None:
+            given.append(asked)
+            there.add(asked.ticket)
+    changes = steps(reserved=[part for asked in given for part in asked.parts])
+    connection.executemany(RESERVE, [(*bucket, step.reserved, step.expires) for bucket, step in changes.items()])
+    connection.executemany(NOTE, map(_note, given))
+    return [_with_blocking(connection, asked, answer) for asked, answer in zip(turn, told, strict=True)]
+
+
+def _note(asked: Reservation) -> tuple[str, str, str, float]:
     held = [tuple(part) for part in asked.parts]  # orjson takes no named ones
-    note = (asked.ticket, orjson.dumps(held).decode(), orjson.dumps(asked.document).decode(), asked.until)
-    if connection.execute(NOTE, note).rowcount != 1:
-        return None
-    connection.executemany(RESERVE, held)
-    return Reserved(None, used)
+    return asked.ticket, orjson.dumps(held).decode(), orjson.dumps(asked.document).decode(), asked.until
 
 
-def _window(line: Line) -> tuple[str, int, int]:
-    return line.counter, line.since, line.upto
+def _with_blocking(connection: sqlite3.Connection, asked: Reservation, told: Reserved | None) -> Reserved | None:
+    if told is None or told.refused is None:
+        return told
+    line = asked.lines[told.refused]
+    return told._replace(blocking=blocking(dict(connection.execute(WINDOW, window_of(line))), line.limit))

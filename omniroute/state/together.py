@@ -17,6 +17,7 @@ A = TypeVar("A")
 R = TypeVar("R")
 
 MOST = 32  # a turn
+GATHER = 0.005  # seconds that the first of a turn waits for others at the most, while this process has other work
 
 
 def tried(work: Callable[[], R | None], pauses: Iterable[float]) -> R | None:
@@ -35,10 +36,11 @@ def tried(work: Callable[[], R | None], pauses: Iterable[float]) -> R | None:
 class Together(Generic[A, R]):
     """`work` takes the arguments of several calls, in the order they came, and returns an answer for each.
 
-    One turn is under way at a time: on Postgres whoever waits there for a counter that another process holds has the others wait.
-    A greenlet of its own does it, so that a caller who is told to stop takes nothing away from the others. Where no loop runs
-    each call is done alone. A fault of one call is not the others' fault: those are done again, one by one, unless it was the
-    database that is away.
+    A turn begins once the loop has nothing else to do: a caller that is alone goes at once, and those who come while there is
+    much to do share a transaction, which costs little more than one of them. One turn is under way at a time: on Postgres
+    whoever waits there for a counter that another process holds has the others wait. A greenlet of its own does it, so that a
+    caller who is told to stop takes nothing away from the others. Where no loop runs each call is done alone. A fault of one
+    call is not the others' fault: those are done again, one by one, unless it was the database that is away.
     """
 
     def __init__(self, work: Callable[[Sequence[A]], Sequence[R]]) -> None:
@@ -61,8 +63,11 @@ class Together(Generic[A, R]):
         return done
 
     def _run(self) -> None:
+        import gevent
+
         try:
             while self._waiting:
+                gevent.with_timeout(GATHER, gevent.idle, timeout_value=None)
                 self._answer([self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))])
         finally:
             self._worker = None

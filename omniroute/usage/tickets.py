@@ -47,10 +47,12 @@ class Ticket:
         }
 
     def settlement(self, row: Mapping[str, Any]) -> Settlement:
-        parts = [_spent(limit.unit, Part(line.counter, line.bucket, 0, line.expires), row) for limit, line in self.counted]
+        amounts = [_spent(limit.unit, line.counter, row) for limit, line in self.counted]
+        lines = zip(self.counted, amounts, strict=True)
+        parts = [Part(line.counter, line.bucket, amount, line.expires) for (_, line), amount in lines if amount]
         if self.learns and row["usage_source"] == "reported" and row["kind"] == "ok":
-            parts.extend(self._habits(row))
-        return Settlement(self.id, tuple(part for part in parts if part.amount))
+            parts.extend(part for part in self._habits(row) if part.amount)
+        return Settlement(self.id, tuple(parts))
 
     def _habits(self, row: Mapping[str, Any]) -> Iterable[Part]:
         hour = int(self.at // HOUR) * HOUR
@@ -67,7 +69,7 @@ def habit(key_id: str, name: str) -> str:
 def settlement_of(lapsed: Lapsed, row: Mapping[str, Any]) -> Settlement:
     """What a ticket comes to whose worker is gone."""
     units = lapsed.document.get("units", {})
-    parts = (_spent(units.get(line.counter, "concurrent"), line, row) for line in lapsed.lines)
+    parts = (line._replace(amount=_spent(units.get(line.counter, "concurrent"), line.counter, row)) for line in lapsed.lines)
     return Settlement(lapsed.ticket, tuple(part for part in parts if part.amount))
 
 
@@ -82,8 +84,7 @@ def spent(unit: str, row: Mapping[str, Any]) -> int:
     return 1 if unit == "requests" else 0
 
 
-def _spent(unit: str, part: Part, row: Mapping[str, Any]) -> Part:
+def _spent(unit: str, counter: str, row: Mapping[str, Any]) -> int:
     """A request counts against the quota of the connection that was asked last; its row names that one."""
-    kind, _, connection_id = part.counter.partition(":")
-    counts = kind != "connection" or row["connection_id"] == connection_id
-    return part._replace(amount=spent(unit, row) if counts else 0)
+    kind, _, connection_id = counter.partition(":")
+    return 0 if kind == "connection" and row["connection_id"] != connection_id else spent(unit, row)
