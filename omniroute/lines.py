@@ -28,6 +28,7 @@ from urllib3.response import HTTPResponse
 from urllib3.util import parse_url
 
 from omniroute.address_guard import AddressGuard
+from omniroute.sending import send_all
 
 MOST_INTERIM = 20  # answers of status 1xx before the one that counts
 MOST_HEADERS = 100  # as Python's own
@@ -193,11 +194,11 @@ class _Guarded(HTTPConnection):
         self.sock.settimeout(self.timeout)
         try:
             if isinstance(body, bytes) and len(body) < IN_ONE_PIECE:
-                self.sock.sendall(head + body)
+                send_all(self.sock, head + body)
                 return
-            self.sock.sendall(head)
+            send_all(self.sock, head)
             for piece in (body,) if isinstance(body, bytes) else body or ():
-                self.sock.sendall(piece)
+                send_all(self.sock, piece)
         except GONE as exc:
             if self.has_answered:
                 raise StaleLine(str(exc)) from exc

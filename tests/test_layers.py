@@ -23,6 +23,7 @@ ORDER = (
         "lines",
         "http",
         "file_lock",
+        "sending",
         "threads",
     ),
     ("formats",),

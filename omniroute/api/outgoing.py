@@ -22,15 +22,13 @@ READS = {"/v1/messages": "anthropic_messages", "/v1/responses": "openai_response
 
 def respond(reply: Reply) -> Response:
     """`close` runs when the server is done with the response, also when the client has left it unread."""
+    headers = list(reply.headers.items())  # given at once: each that is set later is looked for among all before it
     if isinstance(reply.body, bytes):
-        response = Response(reply.body, reply.status)
+        response = Response(reply.body, reply.status, headers)
         response.call_on_close(reply.close)
-    else:  # passed through as it is, a body is closed by the server, and the response is not
-        body = ClosingIterator(reply.body, reply.close)
-        response = Response(body, reply.status, direct_passthrough=True)
-    for name, value in reply.headers.items():
-        response.headers[name] = value
-    return response
+        return response
+    # Passed through as it is, a body is closed by the server, and the response is not.
+    return Response(ClosingIterator(reply.body, reply.close), reply.status, headers, direct_passthrough=True)
 
 
 def format_of(request: Request) -> str:

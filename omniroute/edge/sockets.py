@@ -30,9 +30,10 @@ class ClientSockets:
         self._closing = False
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        sock = environ.get("gunicorn.socket")
-        if sock is None:
+        given = environ.get("gunicorn.socket")
+        if given is None:
             return self._app(environ, start_response)
+        sock = environ["gunicorn.socket"] = getattr(given, "client", given)  # of our own worker: edge/worker.py
         self._seen.add(sock)
         self._busy.add(sock)
         body = self._body(environ)
