@@ -22,6 +22,7 @@ from omniroute.state.sql import SqlState
 from omniroute.usage.journal import Journal
 from omniroute.usage.meter import LEASE
 from omniroute.usage.recovery import GRACE, Recovery
+from omniroute.usage.tickets import habit
 from tests.gateway import Gateway, running_gateway
 from tests.relay.stores import where
 from tests.upstream.answer import OUTPUT, PROMPT
@@ -97,6 +98,12 @@ class House:
             return told.returncode == 0 and " 0 requests hold reservations" in told.stdout
 
         until(agreed, 25, lambda: f"the books to agree: {last}")
+
+    def has_habits(self, key_id: str) -> None:
+        """Raises AssertionError unless a first request is settled within some seconds; with Redis its row comes before that."""
+        with self.store() as (_, shared):
+            answers = habit(key_id, "answers")
+            until(lambda: shared.counted([(answers, 0)])[answers][0], 25, lambda: "the first request to be settled")
 
     @contextmanager
     def store(self) -> Iterator[tuple[Database, SharedState]]:

@@ -41,7 +41,7 @@ def warm(house: House, unit: str) -> tuple[str, str]:
     house.budget(key_id, **limit)
     first = ask(house.gateway.url, key)
     assert first is not None and first.status == 200, first
-    house.rows(1, keyId=key_id)
+    house.has_habits(key_id)
     house.budget(key_id, **({"limit_usd": COST * WORTH / 1e6} if unit == "usd" else {"limit_tokens": TOKENS * WORTH}))
     return key, key_id
 
