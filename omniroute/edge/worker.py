@@ -43,6 +43,10 @@ class Answering:
             data, self._head = self._head + data, b""
         send_all(self.client, data)
 
+    def sendfile(self, *given: Any, **named: Any) -> Any:
+        self.flush()
+        return self.client.sendfile(*given, **named)
+
     def flush(self) -> None:
         if self._head:
             self.sendall(b"")

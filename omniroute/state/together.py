@@ -1,4 +1,4 @@
-"""Calls that come while another one is under way are done together: one transaction for all who wait for the database."""
+"""Calls that come while there is other work to do are done together: one transaction for all of them."""
 
 from __future__ import annotations
 

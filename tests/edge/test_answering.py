@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -9,7 +10,7 @@ import pytest
 from gevent import socket
 from gunicorn.config import Config
 from gunicorn.http import get_parser
-from gunicorn.http.wsgi import Response
+from gunicorn.http.wsgi import FileWrapper, Response
 
 from omniroute.edge.worker import Answering
 from omniroute.sending import send_all
@@ -57,6 +58,18 @@ def test_a_head_without_a_body_goes_in_the_end(method: str, status: str) -> None
     (only,) = line.packets()
     assert only.startswith(f"HTTP/1.1 {status}\r\n".encode())
     assert only.endswith(b"\r\n\r\n")
+
+
+def test_a_file_comes_after_the_head(tmp_path: Path) -> None:
+    (tmp_path / "page").write_bytes(b"Hello")
+    line = Line(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    line.response.start_response("200 OK", [("Content-Length", "5")])
+    with (tmp_path / "page").open("rb") as file:
+        line.response.write_file(FileWrapper(file))
+    line.answering.flush()
+    head, body = line.packets()
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert body == b"Hello"
 
 
 def test_nothing_is_sent_where_nothing_was_written() -> None:

@@ -82,3 +82,29 @@ print(json.dumps([first, [text.partition("(")[0] for text in second], turns]))
         ["DatabaseAway"] * 3,
         [["a", "bad", "b"], ["a"], ["bad"], ["b"], ["a", "away", "b"]],
     ]
+
+
+def test_those_who_come_while_there_is_other_work_share_a_turn_and_nobody_waits_for_its_end() -> None:
+    """Five come one after the other out of work that goes on in every round of the loop, until it is told to stop."""
+    assert under_the_loop("""
+def work(turn):
+    turns.append(list(turn))
+    return list(turn)
+
+together = Together(work)
+asked, over = [], []
+
+def busy():
+    while not over:
+        if len(asked) < 5:
+            asked.append(gevent.spawn(together, len(asked)))
+        gevent.sleep(0)
+
+rounds = gevent.spawn(busy)
+while len(asked) < 5:
+    gevent.sleep(0)
+answers = told(asked)
+over.append(True)
+rounds.join()
+print(json.dumps([answers, [number for turn in turns for number in turn], len(turns) < 5]))
+""") == [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4], True]
