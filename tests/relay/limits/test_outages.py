@@ -63,15 +63,32 @@ def load(house: House, key: str) -> Iterator[Counter[int | None]]:
                 each.result()
 
 
-def outage(house: House, away: Callable[[], None], back: Callable[[], None]) -> tuple[int, int]:
-    """Take the store away under load for OUTAGE seconds. How many requests were answered and refused."""
+@contextmanager
+def stream_meanwhile(house: House, upstream: Upstream, key: str) -> Iterator[None]:
+    """A stream that began before the block and goes on until after OUTAGE: the client gets all of it."""
+    pieces, before = 20, len(upstream.requests())
+    upstream.queue({"gap": (OUTAGE + 2) / pieces, "pieces": pieces, "text": "slow " * pieces})
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask, house.gateway.url, key, stream=True, patience=OUTAGE + 30)
+        until(lambda: len(upstream.requests()) > before, 10, lambda: "the stream to begin")
+        yield
+        answer = asked.result()
+    assert answer is not None and answer.status == 200, answer
+    assert answer.body.count(b"slow ") == pieces
+    assert answer.body.endswith(b"data: [DONE]\n\n")
+
+
+def outage(house: House, upstream: Upstream, away: Callable[[], None], back: Callable[[], None]) -> tuple[int, int]:
+    """Take the store away under load for OUTAGE seconds, with a stream of a key with limits open all the while. How many requests
+    were answered and refused.
+    """
     free, _ = house.key()
     limited, limited_id = house.key()
     house.budget(limited_id, limit_usd=100 * COST / 1e6)
     first = ask(house.gateway.url, limited)
     assert first is not None and first.status == 200
     refused = 0
-    with load(house, free) as seen:
+    with stream_meanwhile(house, upstream, limited), load(house, free) as seen:
         until(lambda: seen[200] > 20, 10, lambda: "requests to flow")
         away()
         began, before = time.monotonic(), seen[200]
@@ -111,9 +128,9 @@ def test_without_the_database(tmp_path: Path, upstream: Upstream, own_postgres: 
     with running_gateway(tmp_path, workers=2, **env) as gateway:
         house = House(gateway, env, tmp_path)
         furnish(house, upstream)
-        answered, refused = outage(house, lambda: own_postgres.stop(signal.SIGINT), own_postgres.start)
-        rows = written(house, answered + refused + 2)
-        assert rows[503] >= refused and rows[200] >= answered + 2
+        answered, refused = outage(house, upstream, lambda: own_postgres.stop(signal.SIGINT), own_postgres.start)
+        rows = written(house, answered + refused + 3)
+        assert rows[503] >= refused and rows[200] >= answered + 3
         house.books_agree()
 
 
@@ -123,8 +140,8 @@ def test_without_redis(tmp_path: Path, upstream: Upstream, redis_server: RedisSe
     with running_gateway(tmp_path, workers=2, **env) as gateway:
         house = House(gateway, env, tmp_path)
         furnish(house, upstream)
-        answered, refused = outage(house, redis_server.stop, redis_server.start)
-        written(house, answered + refused + 2)
+        answered, refused = outage(house, upstream, redis_server.stop, redis_server.start)
+        written(house, answered + refused + 3)
         house.books_agree()
 
 
