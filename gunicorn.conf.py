@@ -58,8 +58,6 @@ UNTIL_CLOSED = 1.1  # seconds in which gunicorn's worker closes its listeners: a
 # Seconds that clients have to take their last event, at SIGTERM and at SIGINT. Who gives streams little time has little himself.
 LAST_WORDS, AT_ONCE = min(4.0, max(1.0, END_AFTER / 2)), 1.0
 
-COLLECTED = (5000, 20, 20)  # thresholds of the garbage collector's generations; Python's own are 700, 10, 10
-
 # Files in which the workers count together, wherever prometheus_client is imported afterwards.
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 os.environ.setdefault(METRICS, str(settings.data_dir.absolute() / "metrics"))
@@ -177,7 +175,6 @@ def _spare_what_stays() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*COLLECTED)
 
 
 def worker_int(worker: Any) -> None:

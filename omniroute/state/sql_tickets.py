@@ -137,8 +137,10 @@ class SqlTickets:
         wanted = {short(counter) for counter in counters}
 
         def work(session: Session) -> None:
-            given = self._without(session.connection(), [ticket], wanted.__contains__)
+            held = self._holding(session.connection(), [ticket], wanted.__contains__)
+            given = [line for lines in held.values() for line in lines if line.counter in wanted]
             self._lock(session, {line.counter for line in given})
+            self._strike(session.connection(), held, wanted.__contains__)
             self._change(session.connection(), steps(taken=given))
 
         if wanted:
@@ -219,10 +221,11 @@ class SqlTickets:
         def work(session: Session) -> None:
             connection = session.connection()
             tickets = connection.execute(sa.select(TICKETS.c.id, TICKETS.c.lines))
-            holding = [id for id, lines in tickets if any(counter.startswith(prefix) for counter, *_ in lines)]
-            self._without(connection, holding, lambda counter: counter.startswith(prefix))
+            wanted = [id for id, lines in tickets if any(counter.startswith(prefix) for counter, *_ in lines)]
+            held = self._holding(connection, wanted, lambda counter: counter.startswith(prefix))
             names = connection.execute(sa.select(COUNTERS.c.name).where(begins).distinct()).scalars().all()
             self._lock(session, names)
+            self._strike(connection, held, lambda counter: counter.startswith(prefix))
             for some in pieces(names):
                 connection.execute(sa.delete(COUNTERS).where(COUNTERS.c.name.in_(some)))
 
@@ -243,17 +246,20 @@ class SqlTickets:
         rows = [{"counter": name, "part": bucket, "now": now} for name, bucket in buckets]
         session.connection().execute(DROP_EXPIRED, rows)
 
-    def _without(self, connection: sa.Connection, tickets: Iterable[str], which: Callable[[str], bool]) -> list[Part]:
-        """Strike from these tickets what they have in such counters; what that was."""
-        struck: list[Part] = []
+    def _holding(self, connection: sa.Connection, tickets: Iterable[str], which: Callable[[str], bool]) -> dict[str, list[Part]]:
+        """All that those of these tickets hold that have something in such counters. Their rows are locked."""
+        found = {}
         for some in pieces(sorted(tickets)):
             for id, held in connection.execute(self._held, {"some": some}).all():
                 lines = [Part(*line) for line in held]
-                if gone := [line for line in lines if which(line.counter)]:
-                    left = [line for line in lines if not which(line.counter)]
-                    connection.execute(CHANGE_TICKET, {"ticket": id, "lines": left})
-                    struck.extend(gone)
-        return struck
+                if any(which(line.counter) for line in lines):
+                    found[id] = lines
+        return found
+
+    def _strike(self, connection: sa.Connection, held: Mapping[str, list[Part]], which: Callable[[str], bool]) -> None:
+        """Once the counters are locked too: who makes a ticket has their locks, and waits for whoever has changed its row."""
+        for id, lines in held.items():
+            connection.execute(CHANGE_TICKET, {"ticket": id, "lines": [line for line in lines if not which(line.counter)]})
 
     def _change(self, connection: sa.Connection, changes: Mapping[tuple[str, int], Step]) -> None:
         rows = [{"name": name, "bucket": bucket, **step._asdict()} for (name, bucket), step in changes.items()]

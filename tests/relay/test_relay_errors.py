@@ -230,6 +230,8 @@ def test_the_connection_is_out_until_it_is_mended(node: Node, way: Way, name: st
     assert ask(node.gate, way, model=MODEL).json["omniroute"]["class"] == kind
     row = until(lambda: row if (row := node.row())["testStatus"] == "error" else None, 10.0, lambda: f"error: {node.row()}")
     assert "dashboard" in row["statusReason"] or "Claude Code compatible" in row["statusReason"]
+    # The row is there a moment before the worker has seen it.
+    until(lambda: ask(node.gate, way, model=MODEL).status == 503, 10.0, lambda: f"the connection to be out: {node.row()}")
     before = node.asked()
     answer = ask(node.gate, way, model=MODEL)
     message = way.error(answer.json)["message"]
