@@ -58,6 +58,8 @@ UNTIL_CLOSED = 1.1  # seconds in which gunicorn's worker closes its listeners: a
 # Seconds that clients have to take their last event, at SIGTERM and at SIGINT. Who gives streams little time has little himself.
 LAST_WORDS, AT_ONCE = min(4.0, max(1.0, END_AFTER / 2)), 1.0
 
+CLOSE_EVERY = 10.0  # seconds
+
 # Files in which the workers count together, wherever prometheus_client is imported afterwards.
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 os.environ.setdefault(METRICS, str(settings.data_dir.absolute() / "metrics"))
@@ -155,6 +157,7 @@ def post_worker_init(worker: Any) -> None:
         gevent.spawn(_exchange_health, services.board),
         gevent.spawn(_flush_health, services.board),
         gevent.spawn(_keep_tickets, services.books.meter),
+        gevent.spawn(_close_dropped, services.relay.transport),
         gevent.spawn(_tell_metrics, services),
     ]
     if settings.background_jobs != "off":
@@ -274,6 +277,13 @@ def _keep_tickets(meter: Any) -> None:
     while True:
         gevent.sleep(meter.keep_every)
         meter.keep()
+
+
+def _close_dropped(transport: Any) -> None:
+    """Upstreams close what is idle for long; each of those would keep a file open here."""
+    while True:
+        gevent.sleep(CLOSE_EVERY)
+        transport.close_dropped()
 
 
 def _tell_metrics(services: Any) -> None:

@@ -95,6 +95,10 @@ class Transport:
             raise UpstreamRedirect(response.status_code, location)
         return Answer(response, place.host, place.port, self._answer_body)
 
+    def close_dropped(self) -> None:
+        """Let go of the idle connections that upstreams have closed. To be called now and then."""
+        self._adapter.close_dropped()
+
     def close(self) -> None:
         self._adapter.close()
 

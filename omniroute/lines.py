@@ -303,6 +303,15 @@ class Adapter(HTTPAdapter):
         self._pools.clear()
         super().close()
 
+    def close_dropped(self) -> None:
+        """Every line whose other end was closed while nobody used it: the one that was used last is asked for first, so those
+        below it might never be looked at again.
+        """
+        for pool in self._pools.values():
+            for line in list(pool.pool.queue) if pool.pool is not None else ():
+                if line is not None and line.sock is not None and not line.is_connected:
+                    line.close()  # it stays in its place, and connects anew
+
     def _pool(self, request: requests.PreparedRequest, place: Place) -> Any:
         pool = self._pools.get(place.origin)
         if pool is None or pool.pool is None:

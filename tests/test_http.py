@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
 from omniroute.address_guard import AddressGuard
 from omniroute.errors import AddressRefused, UpstreamNetwork, UpstreamNotJson, UpstreamRedirect
 from omniroute.http import Transport
+from tests.upstream.client import until
 
 Script = Callable[[socket.socket], None]
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -115,6 +118,33 @@ def test_a_head_is_read_as_it_may_be_written() -> None:
         assert answer.read(5) == b"{}"
     told = {name: answer.headers.get(name) for name in ("x-one", "LONG", "name", "umlaut", "Link")}
     assert told == {"x-one": "a, b", "LONG": "c d", "name": "e", "umlaut": "\xfc", "Link": None}
+
+
+def test_idle_connections_that_the_upstream_has_closed_are_let_go() -> None:
+    sender = transport()
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(3) as pool, ExitStack() as stack:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        asked = [pool.submit(post, url, sender) for _ in range(3)]
+        lines = [stack.enter_context(listener.accept()[0]) for _ in asked]
+        for line in lines:
+            read_request(line)
+        for line in lines:
+            line.sendall(OK)
+        assert [each.result(10) for each in asked] == [(200, b"{}")] * 3
+        *ended, kept = lines
+        for line in ended:
+            line.shutdown(socket.SHUT_WR)
+
+        def let_go() -> bool:
+            sender.close_dropped()
+            return len(select.select(ended, [], [], 0.1)[0]) == len(ended)
+
+        until(let_go, 10, lambda: "both to be closed")
+        assert [line.recv(1) for line in ended] == [b"", b""]
+        kept.setblocking(False)
+        with pytest.raises(BlockingIOError):  # open, and nothing to read
+            kept.recv(1)
+        sender.close()
 
 
 CHUNKS = b"5\r\nhello\r\n0\r\n\r\n"
