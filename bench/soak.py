@@ -126,7 +126,7 @@ async def soak(server: Server, keys: tuple[str, ...], targets: list[Target], giv
     manners = Manners(port, keys, given.pause, given.leaving, (given.chunks + 1) * given.interval)
     clients = [client(number, STRATEGIES, until, manners, seen) for number in range(given.clients)]
     await asyncio.gather(spells(targets, until, random.Random(given.seed)), watch(server, until, workers), *clients)
-    await asyncio.sleep(2)  # who has left is noticed at once
+    await asyncio.sleep(12)  # who has left is noticed at once, and within ten seconds what an upstream has closed
     for pid in server.children():
         workers[pid].at_end = open_files(pid)
     tried = [count for count, times in seen.attempts.items() for _ in range(times)]
