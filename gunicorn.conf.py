@@ -58,7 +58,7 @@ UNTIL_CLOSED = 1.1  # seconds in which gunicorn's worker closes its listeners: a
 # Seconds that clients have to take their last event, at SIGTERM and at SIGINT. Who gives streams little time has little himself.
 LAST_WORDS, AT_ONCE = min(4.0, max(1.0, END_AFTER / 2)), 1.0
 
-CLOSE_EVERY = 10.0  # seconds
+CLOSE_EVERY = 10.0  # seconds between looks for idle connections that upstreams have closed
 
 # Files in which the workers count together, wherever prometheus_client is imported afterwards.
 METRICS = "PROMETHEUS_MULTIPROC_DIR"

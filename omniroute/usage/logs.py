@@ -143,10 +143,8 @@ def insert(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     # The transaction has the lock of everything, so asking first is safe, and half the work of having each row returned.
     there = set(connection.execute(sa.select(LogRow.id).where(LogRow.id.in_([row["id"] for row in rows]))).scalars())
     new = [row for row in rows if row["id"] not in there]
-    if new:
-        connection.exec_driver_sql(
-            _INSERT, list(map(_values, new))
-        )  # others wait: what SQLAlchemy does to each row takes as long
+    if new:  # others wait for the lock meanwhile, and what SQLAlchemy does with each row would take as long again
+        connection.exec_driver_sql(_INSERT, list(map(_values, new)))
     return [row["id"] for row in new]
 
 
